@@ -1,0 +1,3 @@
+module github.com/vmtap/vmtap
+
+go 1.26

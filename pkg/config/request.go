@@ -1,0 +1,99 @@
+package config
+
+import (
+	"net/netip"
+
+	"github.com/vmtap/vmtap/pkg/vmid"
+)
+
+// Request is one checked call of ADD or CHECK: all that the caller asked for,
+// with defaults filled in and contradictions refused. What only the kernel
+// can tell (the bridge's mtu, which vmids are free) is left to pkg/plan.
+type Request struct {
+	CNIVersion  string // of the configuration, and so of the result
+	Network     string // network name, 100 characters at most
+	ContainerID string // 96 characters at most
+	IfName      string // CNI_IFNAME, 15 characters at most
+	Netns       string // CNI_NETNS, a path
+
+	VMName string      // what the VM is known by; see DESIGN's "VM name"
+	VMID   VMID        // which number it may have
+	LLAddr vmid.LLAddr // requested lladdr, zero for the derived one
+
+	Switch *Switch // nil: no switch
+	Local  *Local  // nil: not a local interface
+
+	Groups    []string // the interface's own in order, then the switch's; no doubles
+	LinkGroup uint32   // netdev group: number of the first of Groups that the configuration numbers, else 0
+	Up        bool
+	MTU       int  // 0: the bridge's, else DefaultMTU
+	Forward   bool // make the host forward, for local interfaces
+
+	Tap    Tap
+	Routes []Route
+	DNS    DNS
+	IPs    []netip.Prefix // requested by the capability "ips"; must turn out to be the guest's own
+
+	PrevResult []byte // the raw prevResult, nil if there is none
+}
+
+// VMID says which VM ids may be taken.
+type VMID struct {
+	Requested uint32 // 0: none
+	Min, Max  uint32 // range, both ends included, within the scheme
+	Probe     bool   // take another one if the preferred one is taken
+}
+
+// Switch is vmd's switch: a bridge and what all its ports share.
+type Switch struct {
+	Interface string // the bridge's name
+	Name      string // for the description; the interface if not given
+	ID        uint32 // for the description
+	Create    bool   // make the bridge if it is missing
+	Group     string // "" for none; also the last of Request.Groups
+	Up        bool
+	MTU       int // of a bridge that is made; 0: the interface's, else DefaultMTU
+}
+
+// Local says how a local interface's addresses follow from its VM id.
+type Local struct {
+	Scheme vmid.Scheme // without IPv6 if local.inet6 is false
+}
+
+// Tap is how the VMM finds its tap.
+type Tap struct {
+	UID     uint32 // owner; unused if HasUID is false
+	GID     uint32 // owning group; unused if HasGID is false
+	HasUID  bool
+	HasGID  bool
+	VnetHdr bool // virtio-net headers before each frame
+}
+
+// Route is a route of the guest's. GW is invalid if none was given: then the
+// gateway's address of the same family is meant.
+type Route struct {
+	Dst      netip.Prefix
+	GW       netip.Addr
+	MTU      int // 0: not given
+	AdvMSS   int // 0: not given
+	Priority int // 0: not given
+}
+
+// DNS is what the guest is told about name servers, passed through.
+type DNS struct {
+	Nameservers []string
+	Domain      string
+	Search      []string
+	Options     []string
+}
+
+// DefaultMTU is the mtu without a bridge that says otherwise, in bytes.
+const DefaultMTU = 1500
+
+// Attachment is what DEL reads of a call: the rest of its configuration is
+// not looked at, so that a changed or broken one does not stop it.
+type Attachment struct {
+	Network     string
+	ContainerID string
+	IfName      string
+}

@@ -9,6 +9,7 @@ type Code uint
 // The codes that vmtap uses. Numbers below 100 are those of the CNI
 // specification, section "Error".
 const (
+	CodeVersion          Code = 1   // the configuration's cniVersion is not one of Versions
 	CodeUnsupportedField Code = 2   // a key that is unknown or not supported yet
 	CodeEnvironment      Code = 4   // a CNI_* variable is missing or invalid
 	CodeIO               Code = 5   // a file, the lock or the output failed

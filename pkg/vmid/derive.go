@@ -81,7 +81,7 @@ func BridgeAddr(bridge string) LLAddr {
 }
 
 // AutoPrefix6 returns the ULA /48 of a machine (RFC 4193, section 3.2), from
-// the contents of its machine-id.
+// its machine-id without the newline.
 func AutoPrefix6(machineID string) netip.Prefix {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], hash("prefix6", machineID))

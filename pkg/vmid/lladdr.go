@@ -13,21 +13,21 @@ type LLAddr [6]byte
 func ParseLLAddr(s string) (LLAddr, error) {
 	var a LLAddr
 	if len(s) != 17 {
-		return LLAddr{}, fmt.Errorf("lladdr %q: want six pairs of hex digits, 02:00:00:00:00:01", s)
+		return LLAddr{}, fmt.Errorf("lladdr %.64q: want six pairs of hex digits, 02:00:00:00:00:01", s)
 	}
 	for i := range a {
 		hi, ok1 := hexDigit(s[3*i])
 		lo, ok2 := hexDigit(s[3*i+1])
 		if !ok1 || !ok2 || i < 5 && (s[3*i+2] != s[2] || s[2] != ':' && s[2] != '-') {
-			return LLAddr{}, fmt.Errorf("lladdr %q: want six pairs of hex digits, 02:00:00:00:00:01", s)
+			return LLAddr{}, fmt.Errorf("lladdr %.64q: want six pairs of hex digits, 02:00:00:00:00:01", s)
 		}
 		a[i] = hi<<4 | lo
 	}
 	if a == (LLAddr{}) {
-		return LLAddr{}, fmt.Errorf("lladdr %q: zero is no address", s)
+		return LLAddr{}, fmt.Errorf("lladdr %.64q: zero is no address", s)
 	}
 	if a[0]&1 != 0 {
-		return LLAddr{}, fmt.Errorf("lladdr %q: a multicast address, the first byte must be even", s)
+		return LLAddr{}, fmt.Errorf("lladdr %.64q: a multicast address, the first byte must be even", s)
 	}
 	return a, nil
 }

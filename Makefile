@@ -1,0 +1,60 @@
+# vmtap: building, testing and trying it. "make help" lists the targets.
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 30s
+BENCH    ?= .
+DESTDIR  ?=
+CNI_BIN  ?= /opt/cni/bin
+
+export CGO_ENABLED = 0
+export FUZZTIME
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the plugin as a static program, bin/vmtap
+	go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/vmtap ./plugins/vmtap
+
+.PHONY: install
+install: build ## copy the plugin to CNI_BIN, /opt/cni/bin by default
+	install -D -m 755 bin/vmtap $(DESTDIR)$(CNI_BIN)/vmtap
+
+.PHONY: lint
+lint: ## look for faults in Go code and scripts
+	hack/lint.sh
+
+.PHONY: test
+test: ## run all tests, here and in a VM with another kernel (needs root)
+	hack/test.sh
+
+.PHONY: test-host
+test-host: ## run the tests here only
+	hack/test.sh host
+
+.PHONY: test-vm
+test-vm: ## run the tests in the VM only
+	hack/test.sh vm
+
+.PHONY: demo
+demo: ## give a VM its network and ping it, in namespaces of their own (needs root)
+	hack/demo.sh
+
+.PHONY: bench
+bench: ## run the benchmarks; BENCH chooses some
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME, 30s by default
+	hack/fuzz.sh
+
+.PHONY: golden
+golden: ## rewrite the golden files from what the code does now
+	hack/golden.sh
+
+.PHONY: clean
+clean: ## remove what was built; the cache stays
+	rm -rf bin

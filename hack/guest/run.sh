@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Boots a small Linux guest on a tap, in the network namespace where the tap is.
+#
+# usage: hack/guest/run.sh NETNS TAP MAC [KERNEL-ARGUMENT...]
+#
+# NETNS is a name as "ip netns" has it, the path of a namespace, or - for the
+# caller's own. hack/guest/init says which kernel arguments the guest knows and
+# what it prints. Its console is this script's standard input and output. The
+# script turns into QEMU: it ends when the guest does, and killing it kills the
+# guest. With "prepare" as its only argument it makes what is needed beforehand.
+#
+# QEMU uses KVM where /dev/kvm works.
+# shellcheck source=hack/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+"$root/hack/deps.sh" qemu-system-x86_64
+kernel=$("$root/hack/kernel.sh")
+initramfs=$("$root/hack/initramfs.sh" "$root/hack/guest/init" virtio_pci virtio_net)
+[ "${1:-}" != prepare ] || exit 0
+[ $# -ge 3 ] || die "usage: hack/guest/run.sh NETNS TAP MAC [KERNEL-ARGUMENT...]"
+netns=$1
+tap=$2
+mac=$3
+shift 3
+
+enter=()
+case $netns in
+-) ;;
+*/*) enter=(nsenter "--net=$netns") ;;
+*) enter=(nsenter "--net=/run/netns/$netns") ;;
+esac
+accel=(-accel "tcg,thread=multi")
+if [ -w /dev/kvm ]; then
+	accel=(-accel kvm "${accel[@]}")
+fi
+exec "${enter[@]}" qemu-system-x86_64 \
+	-M q35 "${accel[@]}" -cpu max -smp 1 -m 256 \
+	-nodefaults -no-user-config -display none -no-reboot -serial stdio \
+	-kernel "$kernel/vmlinuz" -initrd "$initramfs" \
+	-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on mitigations=off $*" \
+	-netdev "tap,id=net,ifname=$tap,script=no,downscript=no" \
+	-device "virtio-net-pci,netdev=net,mac=$mac,romfile="

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Makes an initramfs for Debian's kernel and prints its path.
+#
+# usage: hack/initramfs.sh INIT [MODULE...]
+#
+# It holds a static busybox with all its commands, INIT as /init, and the
+# modules with all that they depend on, which /load-modules loads in order. It
+# is made once for each content and kept in the cache.
+# shellcheck source=hack/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+[ $# -ge 1 ] || die "usage: hack/initramfs.sh INIT [MODULE...]"
+init=$1
+shift
+"$root/hack/deps.sh" busybox cpio
+kernel=$("$root/hack/kernel.sh")
+version=$(cat "$kernel/version")
+modules=lib/modules/$version
+
+key=$({ cat "$0" "$init"; echo "$version $*"; } | sha256sum | head -c 16)
+image=$cache/initramfs-$(basename "$(dirname "$init")")-$key.gz
+if [ ! -e "$image" ]; then
+	dir=$(mktemp -d)
+	trap 'rm -rf "$dir"' EXIT
+	mkdir -p "$dir"/{bin,sbin,dev,proc,sys,run,tmp,mnt,modules}
+	cp "$(command -v busybox)" "$dir/bin/busybox"
+	cp "$init" "$dir/init"
+	chmod 755 "$dir/bin/busybox" "$dir/init"
+
+	# modules.dep has a line "path: paths it depends on, nearest first".
+	{
+		echo '#!/bin/busybox sh'
+		for module in "$@"; do
+			line=$(grep -m 1 "/$module\.ko:" "$kernel/$modules/modules.dep") || continue # built in
+			read -ra files <<<"${line/:/}"
+			for ((i = ${#files[@]} - 1; i >= 0; i--)); do
+				name=$(basename "${files[i]}")
+				[ -e "$dir/modules/$name" ] && continue
+				cp "$kernel/$modules/${files[i]}" "$dir/modules/$name"
+				echo "insmod /modules/$name"
+			done
+		done
+	} >"$dir/load-modules"
+	chmod 755 "$dir/load-modules"
+	(cd "$dir" && find . | cpio --quiet -o -H newc | gzip -1) >"$image.$$"
+	mv "$image.$$" "$image"
+fi
+echo "$image"

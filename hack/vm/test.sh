@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs the tests that want a kernel with VRF in the test VM, all in one boot, and
+# prints the events of go test -json.
+#
+# usage: hack/vm/test.sh [PACKAGE...]
+#
+# By default that is every package with tests under the directories below. The
+# test programs are built here, and run with -test.short since the VM is slow.
+# VMTAP_VM_RUN is passed as -test.run.
+# shellcheck source=hack/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+directories='pkg/(filter|kernel|plugin)|plugins|test'
+
+cd "$root"
+export CGO_ENABLED=0
+format='{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}'
+if [ $# -gt 0 ]; then
+	list=$(go list -f "$format" "$@")
+else
+	list=$(go list -f "$format" ./... | grep -E "^[^ ]*/vmtap/vmtap/($directories)(/| )" || true)
+fi
+[ -n "$list" ] || { say "no packages with tests for the VM"; exit 0; }
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+go build -o "$tmp/test2json" cmd/test2json
+script=$tmp/script
+echo 'status=0' >"$script"
+while read -r package dir; do
+	program=$tmp/$(echo "$package" | tr / _).test
+	if ! go test -c -o "$program" "$package" >"$tmp/log" 2>&1; then
+		cat "$tmp/log" >&2
+		printf '{"Action":"fail","Package":"%s"}\n' "$package"
+		continue
+	fi
+	printf 'cd %q && %q -t -p %q %q -test.v=test2json -test.short -test.timeout=15m -test.run=%q || status=1\n' \
+		"$dir" "$tmp/test2json" "$package" "$program" "${VMTAP_VM_RUN:-.}" >>"$script"
+done <<<"$list"
+echo "exit \$status" >>"$script"
+"$root/hack/vm/run.sh" bash "$script"

@@ -1,0 +1,34 @@
+package config
+
+import "encoding/json"
+
+// ParseAttachment reads what DEL wants of a call. Of the configuration only
+// the network's name is looked at: whatever else changed or broke since ADD
+// must not stop DEL, or the pod could never be removed. For the same reason a
+// name that no ADD accepts is no error here; see Attachment.Possible.
+func ParseAttachment(in Input) (Attachment, error) {
+	// encoding/json into a map takes the last of two equal keys, as libcni
+	// does, and any depth and size.
+	var top map[string]json.RawMessage
+	if err := json.Unmarshal(in.Stdin, &top); err != nil {
+		return Attachment{}, Errorf(CodeDecoding, "decode configuration: %s", clip(err.Error()))
+	}
+	raw, ok := top["name"]
+	if !ok {
+		return Attachment{}, Errorf(CodeInvalidConfig, "read name: missing, give one")
+	}
+	var name *string
+	if err := json.Unmarshal(raw, &name); err != nil || name == nil {
+		return Attachment{}, Errorf(CodeDecoding, "read name: want a string, have %s", clip(string(raw)))
+	}
+	return Attachment{Network: *name, ContainerID: in.ContainerID, IfName: in.IfName}, nil
+}
+
+// Possible reports whether ADD could have made this attachment. If not there
+// is nothing to delete, and nothing to look up: the names might not even fit.
+func (a Attachment) Possible() bool {
+	_, err1 := parseNetwork(a.Network)
+	_, err2 := parseContainerID(a.ContainerID)
+	_, err3 := parseLinkName(a.IfName)
+	return err1 == nil && err2 == nil && err3 == nil
+}

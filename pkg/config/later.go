@@ -1,0 +1,169 @@
+package config
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What a later release brings. All of it is checked as it will be, and then
+// refused: a key that were only ignored could be the one that isolates. The
+// value that stands for what is done anyway is accepted.
+
+// readLater reads such keys of the plugin block.
+func readLater(f *fields) {
+	readWordLater(f, "placement", "pod", "host", "chained")
+	readWordLater(f, "device", "tap", "veth")
+	readRDomain(f)
+	readRDomains(f)
+	readGuard(f)
+	readVLANs(f)
+	readHostAccess(f)
+	readIPAM(f)
+	for _, key := range []string{"portIsolation", "ipMasq", "groupSets"} {
+		if n, ok := f.get(key); ok && n.bool() {
+			n.notYet()
+		}
+	}
+}
+
+// readWordLater reads a key of which only the value def is supported yet.
+func readWordLater(f *fields, key, def string, later ...string) {
+	n, ok := f.get(key)
+	if !ok {
+		return
+	}
+	switch word := n.text(); {
+	case slices.Contains(later, word):
+		n.notYet()
+	case word != def:
+		n.refuse("want %s or %s", def, strings.Join(later, " or "))
+	}
+}
+
+// readRDomain reads the rdomain of an interface or a switch.
+func readRDomain(f *fields) {
+	if n, ok := f.get("rdomain"); ok && n.number(0, maxRDomain) != 0 {
+		n.notYet()
+	}
+}
+
+// readRDomains reads what all routing domains share.
+func readRDomains(f *fields) {
+	n, ok := f.get("rdomains")
+	if !ok {
+		return
+	}
+	r := n.fields()
+	r.number("tableBase", 0, maxUint32-maxRDomain, 0) // base+rdomain is a table's number
+	r.bool("moveLocalRule", false)
+	r.done()
+	n.notYet()
+}
+
+// readGuard reads locked and guard. A guard that is not locked is void, since
+// forged addresses move the bridge's table entries.
+func readGuard(f *fields) {
+	locked, given := f.get("locked")
+	lock := given && locked.bool()
+	guard, ok := f.get("guard")
+	guarded := ok && readGuardValue(guard)
+	if guarded && given && !lock {
+		locked.refuse("contradicts guard, which is void without it")
+	}
+	if lock {
+		locked.notYet()
+	}
+	if guarded {
+		guard.notYet()
+	}
+}
+
+// readGuardValue reads true, false, or what else than its own addresses a
+// guest may use, which means true.
+func readGuardValue(n node) bool {
+	if !n.is(boolean, object) || n.value.kind == boolean {
+		return n.value.yes
+	}
+	f := n.fields()
+	optionalAll(f, "addresses", parseAddr)
+	optionalAll(f, "lladdrs", parseLLAddr)
+	optionalAll(f, "protocols", parseWord)
+	f.done()
+	return true
+}
+
+func readVLANs(f *fields) {
+	if n, ok := f.get("vlan"); ok && n.number(0, maxVLAN) != 0 { // 0: none, as in the bridge plugin
+		n.notYet()
+	}
+	n, ok := f.get("vlanTrunk")
+	if !ok {
+		return
+	}
+	items := n.items()
+	for _, item := range items {
+		readTrunk(item)
+	}
+	if len(items) > 0 {
+		n.notYet()
+	}
+}
+
+// readTrunk reads one VLAN, {"id": 5}, or a range, {"minID": 200, "maxID": 210}.
+func readTrunk(n node) {
+	f := n.fields()
+	id := f.number("id", 1, maxVLAN, 0)
+	lo := f.number("minID", 1, maxVLAN, 0)
+	hi := f.number("maxID", 1, maxVLAN, 0)
+	f.done()
+	if one, several := id != 0, lo != 0 && lo <= hi; one == several || one && lo+hi != 0 {
+		n.refuse("want minID and maxID, the lower first, or id alone")
+	}
+}
+
+// readHostAccess reads what guests may open on the host: "all", "icmp", or a
+// list such as "tcp/10250".
+func readHostAccess(f *fields) {
+	n, ok := f.get("hostAccess")
+	if !ok {
+		return
+	}
+	items := n.itemsOrOne()
+	words := parsedAll(items, parseAccess)
+	switch {
+	case len(items) == 0:
+		n.refuse("want all, icmp, or ports such as tcp/10250")
+	case !slices.Contains(words, "all"):
+		n.notYet()
+	case len(words) > 1:
+		n.refuse("all leaves nothing to add, drop the others")
+	}
+}
+
+func parseAccess(s string) (string, error) {
+	proto, port, _ := strings.Cut(s, "/")
+	i, err := strconv.ParseUint(port, 10, 16)
+	if s == "all" || s == "icmp" || (proto == "tcp" || proto == "udp") && err == nil && i > 0 {
+		return s, nil
+	}
+	return "", errors.New("want all, icmp, or a port such as tcp/10250")
+}
+
+// readIPAM reads only whose the block is: the rest is for the delegate.
+func readIPAM(f *fields) {
+	n, ok := f.get("ipam")
+	if !ok {
+		return
+	}
+	ipam := n.fields()
+	if len(ipam.value.members) == 0 {
+		return
+	}
+	parsed(ipam.require("type"), parseWord)
+	if _, ok := f.get("switch"); !ok {
+		n.fail(CodeInvalidConfig, "read %s: only an interface on a switch can have one, add switch or drop ipam", n.path)
+	}
+	n.notYet()
+}

@@ -1,0 +1,150 @@
+package config
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// Input is what a runtime hands to the plugin.
+type Input struct {
+	Stdin       []byte // the plugin's configuration as JSON, 1 MiB at most
+	ContainerID string // CNI_CONTAINERID
+	IfName      string // CNI_IFNAME
+	Netns       string // CNI_NETNS, passed through
+	Args        string // CNI_ARGS
+
+	// MachineID returns the contents of the machine-id. It is asked only if
+	// local.prefix6 is "auto".
+	MachineID func() (string, error)
+}
+
+// Versions returns the versions of the CNI specification that a configuration
+// may have, the oldest first.
+func Versions() []string { return []string{"0.3.0", "0.3.1", "0.4.0", "1.0.0"} }
+
+// Parse reads and checks one call of ADD or CHECK. Every error is an *Error
+// of one line.
+func Parse(in Input) (Request, error) {
+	d := &draft{problem: &problem{}}
+	args := d.readEnvironment(in)
+	top := readTop(in.Stdin, d.problem)
+	d.readBlock(top, in.MachineID)
+	d.readChoices(top, args)
+	d.complete()
+	d.checkTogether()
+	if d.err != nil {
+		return Request{}, d.err
+	}
+	return d.Request, nil
+}
+
+// draft is a Request in the making, and what only the making needs.
+type draft struct {
+	*problem
+	Request
+
+	groups       []string // the interface's own
+	groupNumbers []groupNumber
+	allow        allow
+	pod          pod
+	chosenName   string
+	kubevirtName string
+}
+
+// readEnvironment reads the CNI_ variables.
+func (d *draft) readEnvironment(in Input) cniArgs {
+	d.ContainerID = parsed(d.variable("CNI_CONTAINERID", in.ContainerID), parseContainerID)
+	d.IfName = parsed(d.variable("CNI_IFNAME", in.IfName), parseLinkName)
+	d.Netns = in.Netns
+	args := readArgs(in.Args, d.problem)
+	d.pod = readPod(args, d.problem)
+	return args
+}
+
+func (d *draft) variable(name, val string) node {
+	return node{path: name, value: value{kind: text, text: val}, origin: inVariable, problem: d.problem}
+}
+
+// readTop reads stdin as far as it is JSON.
+func readTop(stdin []byte, p *problem) *fields {
+	v, err := decodeJSON(stdin)
+	if err != nil && p.err == nil {
+		p.err = err
+	}
+	n := node{value: v, problem: p}
+	if p.err == nil && v.kind != object {
+		p.fail(CodeDecoding, "decode configuration: want an object, have %s", v.kind)
+	}
+	return n.fields()
+}
+
+// readBlock reads the plugin block, but for what the VM's owner chose.
+func (d *draft) readBlock(top *fields, machineID func() (string, error)) {
+	d.CNIVersion = readVersion(top)
+	d.Network = parsed(top.require("name"), parseNetwork)
+	d.readLayers(top, machineID)
+
+	d.groups = optionalAll(top, "group", parseGroup)
+	d.groupNumbers = readGroupNumbers(top.object("groups"))
+	d.LLAddr = optional(top, "lladdr", parseLLAddr)
+	d.Up = top.bool("up", true)
+	d.MTU = int(top.number("mtu", minMTU, maxMTU, 0))
+	d.Forward = top.bool("forward", true)
+	d.Tap = readTap(top.object("tap"))
+	d.VMID = readVMID(top.object("vmid"), d.Local)
+	if n, ok := top.get("routes"); ok {
+		d.Routes = readRoutes(n)
+	}
+	d.DNS = readDNS(top.object("dns"))
+	d.allow = readAllow(top.object("allow"))
+	readLater(top)
+
+	if n, ok := top.injected("prevResult"); ok && n.is(object) {
+		d.PrevResult = bytes.Clone(n.value.raw)
+	}
+	top.asked = append(top.asked, passed()...)
+	top.done()
+}
+
+// passed returns the keys that the specification and libcni put into the
+// plugin block, and that are read elsewhere or not at all.
+func passed() []string {
+	return []string{"type", "cniVersions", "capabilities", "args", "runtimeConfig", "deviceID", "pciBusID"}
+}
+
+func readVersion(top *fields) string {
+	version := ""
+	if n, ok := top.get("cniVersion"); ok {
+		version = n.text()
+	}
+	if !slices.Contains(Versions(), version) {
+		top.fail(CodeVersion, "read cniVersion %s: not supported, want %s", quote(version), strings.Join(Versions(), ", "))
+	}
+	return version
+}
+
+// readLayers reads the switch, layer 2, and whether the interface is local,
+// layer 3. Without a word about either it is local. A switch that a VM's
+// owner chooses changes nothing about that.
+func (d *draft) readLayers(top *fields, machineID func() (string, error)) {
+	sw, ok := top.get("switch")
+	if ok {
+		d.Switch = readSwitch(sw)
+	}
+	if n, given := top.get("local"); given {
+		d.Local = readLocal(n, machineID)
+	} else if !ok {
+		d.Local = &Local{Scheme: defaultScheme()}
+	}
+}
+
+// complete fills in what follows from block and choices together.
+func (d *draft) complete() {
+	if d.Switch != nil && d.Switch.Name == "" {
+		d.Switch.Name = d.Switch.Interface
+	}
+	d.Groups = joinGroups(d.groups, d.Switch)
+	d.LinkGroup = linkGroup(d.Groups, d.groupNumbers)
+	d.VMName = vmName(d.pod, d.chosenName, d.kubevirtName, d.ContainerID)
+}

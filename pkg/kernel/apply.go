@@ -1,0 +1,170 @@
+package kernel
+
+import (
+	"github.com/vmtap/vmtap/pkg/plan"
+)
+
+// Apply makes all of a State but the host link, which Claim made, and the
+// tap's persistence, which is Finish's.
+func (s *Session) Apply(state *plan.State) error {
+	for _, step := range []func(*plan.State) error{
+		s.createGateway,
+		s.createTap,
+		s.setUpPod,
+		s.setUpHost,
+		s.connectHost,
+		s.connectPod,
+	} {
+		if err := step(state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createGateway makes the gateway: never before its host link, so that one
+// without is known to be dead.
+func (s *Session) createGateway(state *plan.State) error {
+	gateway, i := &state.Gateway, &s.index
+	if gateway.Name == "" {
+		return nil
+	}
+	create := createVeth(
+		vethEnd{i.gateway, gateway.Group, gateway},
+		vethEnd{i.gatewayPeer, uint32(i.hostLink), &state.GatewayPeer},
+		s.podNS)
+	names := addAltNames(i.gateway, gateway.Name, gateway.AltNames)
+	err := s.host.do(create, names)
+	if create.err == nil {
+		s.undo.add("delete "+gateway.Name, func() error { return s.host.do(deleteLink(i.gateway, gateway.Name)) })
+	}
+	return err
+}
+
+// createTap makes the tap. It is gone with its last file descriptor until
+// Finish, so that a crash leaves none.
+func (s *Session) createTap(state *plan.State) error {
+	tap := &state.Tap
+	s.undo.add("close tap "+tap.Name, func() error {
+		t := s.pod.tun
+		s.pod.tun = nil
+		return t.close()
+	})
+	return s.pod.tun.create(tap.Name, s.index.tap, tap.VnetHdr, tap.Owner)
+}
+
+// setUpPod silences the pod's links and joins them: all qdiscs first, since
+// the first filter after a new qdisc waits.
+func (s *Session) setUpPod(state *plan.State) error {
+	var setUp, qdiscs, filters []*message
+	for _, n := range state.Links() {
+		if !n.Pod || n.Name == "" {
+			continue
+		}
+		index := s.indexOf(n.Name, true, state)
+		c := change{noARP: n.NoARP, noAutoLL: s.hasIPv6(n.Link) && n.NoAutoLL}
+		if n.Kind == plan.KindTun {
+			// The others got these when they were made.
+			c.lladdr, c.mtu, c.group = n.LLAddr, n.MTU, uint32(s.index.hostLink)
+		}
+		setUp = append(setUp, setLink(index, n.Name, c))
+		qdiscs = append(qdiscs, addIngress(index, n.Name, false))
+		for p, f := range n.Ingress {
+			filters = append(filters, addFilter(index, n.Name, p+1, f, s.indexOf(f.Redirect, true, state), false))
+		}
+	}
+	return s.pod.conn.do(concat(setUp, qdiscs, filters)...)
+}
+
+// setUpHost puts the host link on its switch and sets what the layer 3 link
+// answers and refuses, after what cycles the link.
+func (s *Session) setUpHost(state *plan.State) error {
+	var batch []*message
+	for _, n := range state.Links() {
+		if n.Pod || n.Name == "" || n.Kind != plan.KindVeth {
+			continue
+		}
+		batch = append(batch, setLink(s.indexOf(n.Name, false, state), n.Name, change{
+			master:   s.indexOf(n.Master, false, state),
+			noAutoLL: s.hasIPv6(n.Link) && n.NoAutoLL,
+			sysctls:  n.Sysctls,
+		}))
+	}
+	layer3 := state.Layer3()
+	if len(layer3.Addrs) == 0 {
+		return s.host.do(batch...)
+	}
+	var l *link
+	index := s.indexOf(layer3.Name, false, state)
+	if err := s.host.do(append(batch, getLink(index, "", &l))...); err != nil {
+		return err
+	}
+	if l != nil && l.acceptsRA() {
+		return writeSysctl("ipv6/conf/"+layer3.Name+"/accept_ra", "0")
+	}
+	return nil
+}
+
+// connectHost addresses the layer 3 link and brings the host's links up, the
+// gateway first: before the pod's ends, since a link that gains carrier walks
+// its namespace's whole IPv6 table, and the host's is the large one.
+func (s *Session) connectHost(state *plan.State) error {
+	var addrs, ups, routes []*message
+	for _, l := range []*plan.Link{&state.Gateway, &state.HostLink} {
+		if l.Name == "" {
+			continue
+		}
+		index := s.indexOf(l.Name, false, state)
+		for _, a := range l.Addrs {
+			addrs = append(addrs, addAddr(index, l.Name, a))
+		}
+		if l.Up {
+			ups = append(ups, setUp(index, l.Name, true))
+		}
+		for _, r := range l.Routes {
+			routes = append(routes, addRoute(index, l.Name, r))
+		}
+	}
+	return s.host.do(concat(addrs, ups, routes)...)
+}
+
+// connectPod brings the pod's links up, the one to the switch last: the guest
+// is connected when all else stands.
+func (s *Session) connectPod(state *plan.State) error {
+	var batch []*message
+	for _, l := range []*plan.Link{&state.Tap, &state.GatewayPeer, &state.HostPeer} {
+		if l.Name != "" {
+			batch = append(batch, setUp(s.indexOf(l.Name, true, state), l.Name, l.Up))
+		}
+	}
+	return s.pod.conn.do(batch...)
+}
+
+// Finish makes the tap persistent, the last step.
+func (s *Session) Finish() error {
+	s.undo.add("make the tap go with its file descriptor", func() error { return s.pod.tun.persist(false) })
+	return s.pod.tun.persist(true)
+}
+
+// hasIPv6 reports whether a link knows of IPv6 at all: else the kernel
+// refuses to set it up.
+func (s *Session) hasIPv6(l *plan.Link) bool { return s.ipv6 && l.MTU >= plan.MinMTU6 }
+
+// indexOf returns the ifindex of a link of a State, 0 for no link.
+func (s *Session) indexOf(name string, pod bool, state *plan.State) int32 {
+	indexes := []int32{s.index.bridge, s.index.hostLink, s.index.gateway, s.index.hostPeer, s.index.gatewayPeer, s.index.tap}
+	for i, n := range state.Links() {
+		if name != "" && n.Name == name && n.Pod == pod {
+			return indexes[i]
+		}
+	}
+	return 0
+}
+
+func concat(batches ...[]*message) []*message {
+	var all []*message
+	for _, b := range batches {
+		all = append(all, b...)
+	}
+	return all
+}

@@ -1,0 +1,171 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/plan"
+)
+
+// claimAttempts is how often a claim is tried against somebody who takes
+// names without holding the lock.
+const claimAttempts = 5
+
+// Claim decides, under the lock of all claims, what the attachment gets, and
+// makes its host link, which is the claim. It returns the State to apply.
+func (s *Session) Claim(req *config.Request, o *Observation) (plan.State, error) {
+	if err := s.lock.lock(claimsByte, "the node's claims"); err != nil {
+		return plan.State{}, err
+	}
+	state, err := s.claim(req, o)
+	if unlockErr := s.lock.unlock(claimsByte); unlockErr != nil {
+		err = errors.Join(err, unlockErr)
+	}
+	return state, err
+}
+
+func (s *Session) claim(req *config.Request, o *Observation) (plan.State, error) {
+	var err error
+	for range claimAttempts {
+		var state plan.State
+		if state, err = s.decide(req, o); err != nil {
+			return plan.State{}, err
+		}
+		if err = s.createHostLink(&state); err == nil {
+			return state, nil
+		}
+		if !errors.Is(err, unix.EEXIST) {
+			return plan.State{}, err
+		}
+		// A name that was free a moment ago is not: decide anew.
+	}
+	return plan.State{}, config.Errorf(config.CodeTryAgainLater, "claim an interface: somebody takes the names without vmtap's lock: %w", err)
+}
+
+// decide looks everything up that is to be claimed and changes nothing.
+func (s *Session) decide(req *config.Request, o *Observation) (plan.State, error) {
+	claim, err := plan.Choose(req, o.Node.Bridge.Name, s.find)
+	if err != nil {
+		return plan.State{}, err
+	}
+	state, err := plan.New(req, &o.Node, claim)
+	if err != nil {
+		return plan.State{}, err
+	}
+	if err := s.checkRoutes(req, &state); err != nil {
+		return plan.State{}, err
+	}
+	i := &s.index
+	if err := freeIndexes(s.host, &i.hostLink, &i.gateway); err != nil {
+		return plan.State{}, err
+	}
+	return state, freeIndexes(s.pod.conn, &i.hostPeer, &i.gatewayPeer, &i.tap)
+}
+
+// checkRoutes refuses a local prefix that the host routes elsewhere:
+// Tailscale, OVN-Kubernetes and clouds use 100.64.0.0/10 too. The kernel is
+// asked for the route, not its main table, since theirs may stand in another.
+func (s *Session) checkRoutes(req *config.Request, state *plan.State) error {
+	if req.Local == nil {
+		return nil
+	}
+	checks := []struct {
+		guest  netip.Addr
+		prefix netip.Prefix
+		key    string
+		found  *route
+	}{
+		{state.Guest.Addrs.Guest4, req.Local.Scheme.Prefix4(), "local.prefix", nil},
+		{state.Guest.Addrs.Guest6, req.Local.Scheme.Prefix6(), "local.prefix6", nil},
+	}
+	var batch []*message
+	for i := range checks {
+		if c := &checks[i]; c.guest.IsValid() {
+			batch = append(batch, matchRoute(c.guest, 0, &c.found))
+		}
+	}
+	if err := s.host.do(batch...); err != nil {
+		return err
+	}
+	for _, c := range checks {
+		if c.found == nil || c.found.dst.Bits() < c.prefix.Bits() {
+			continue
+		}
+		if err := s.refuseRoute(c.found, c.prefix, c.key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuseRoute says which route stands in the way, unless it is vmtap's.
+func (s *Session) refuseRoute(r *route, prefix netip.Prefix, key string) error {
+	var l *link
+	if err := s.host.do(getLink(r.oif, "", &l)); err != nil {
+		return err
+	}
+	device := "no device"
+	if l != nil {
+		device = "device " + l.name
+		if plan.IsOwned(l.altNames) {
+			return nil
+		}
+	}
+	return config.Errorf(config.CodeInvalidConfig, "use %s %s: the host routes %s to %s, choose another prefix", key, prefix, r.dst, device)
+}
+
+// createHostLink makes the host link with all its altnames in one send, which
+// the kernel carries out whole even if this process is killed. What landed of
+// a send that failed is undone.
+func (s *Session) createHostLink(state *plan.State) error {
+	if err := s.deleteDeadGateway(state.Claim.DeadGateway); err != nil {
+		return err
+	}
+	host, i := &state.HostLink, &s.index
+	create := createVeth(
+		vethEnd{i.hostLink, host.Group, host},
+		vethEnd{i.hostPeer, uint32(i.hostLink), &state.HostPeer},
+		s.podNS)
+	names := addAltNames(i.hostLink, host.Name, host.AltNames)
+	alias := setLink(i.hostLink, host.Name, change{alias: host.Alias})
+	err := s.host.do(create, names, alias)
+	if err == nil {
+		s.undo.add("delete "+host.Name, func() error { return s.host.do(deleteLink(i.hostLink, host.Name)) })
+		return nil
+	}
+	if create.err == nil {
+		return joinUndo(err, s.host.do(deleteLink(i.hostLink, host.Name)))
+	}
+	if names.err == nil {
+		// Somebody made a link with this ifindex since it was looked up.
+		return joinUndo(err, s.host.do(removeAltNames(i.hostLink, host.Name, host.AltNames)))
+	}
+	return err
+}
+
+func joinUndo(err, undoErr error) error {
+	if undoErr != nil {
+		return fmt.Errorf("%w; undo: %w", err, undoErr)
+	}
+	return err
+}
+
+// deleteDeadGateway deletes a gateway that lost its host link, after a look
+// at what it is.
+func (s *Session) deleteDeadGateway(name string) error {
+	if name == "" {
+		return nil
+	}
+	var l *link
+	if err := s.host.do(getLink(0, name, &l)); err != nil || l == nil {
+		return err
+	}
+	if l.kind != plan.KindVeth || !plan.IsOwned(l.altNames) {
+		return config.Errorf(config.CodeTaken, "create gateway %s: a link of somebody else's has this name", name)
+	}
+	return s.host.do(deleteLink(l.index, l.name))
+}

@@ -1,0 +1,112 @@
+package kernel
+
+import (
+	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/pkg/vmid"
+)
+
+// Delete removes what is left of an attachment. It needs neither the pod's
+// namespace nor the configuration of the ADD: the altnames lead to the links,
+// and the host link's ifindex is the netdev group of the pod's. Nothing left
+// is success; an attachment of another network is left alone.
+func (s *Session) Delete(a config.Attachment) error {
+	links, err := s.findAttachment(a)
+	if err != nil {
+		return err
+	}
+	hostLink := links.hostLink
+	if hostLink == nil {
+		return s.deleteSurvivors(links)
+	}
+	if err := s.releaseClaims(a, hostLink); err != nil {
+		return err
+	}
+	if hostLink.netns >= 0 {
+		if err := s.host.do(deleteGroup(uint32(hostLink.index), hostLink.netns, hostLink.name)); err != nil {
+			return err
+		}
+	}
+	if links, err = s.findAttachment(a); err != nil {
+		return err
+	}
+	return s.deleteSurvivors(links)
+}
+
+// attachmentLinks are an attachment's links in the host's namespace, nil
+// where there is none.
+type attachmentLinks struct{ hostLink, gateway *link }
+
+// findAttachment finds links by their altnames and drops those that are not
+// what vmtap makes.
+func (s *Session) findAttachment(a config.Attachment) (attachmentLinks, error) {
+	var l attachmentLinks
+	err := s.host.do(
+		getLink(0, plan.AttachmentName(a.ContainerID, a.IfName), &l.hostLink),
+		getLink(0, plan.GatewayName(a.ContainerID, a.IfName), &l.gateway))
+	if err != nil {
+		return attachmentLinks{}, err
+	}
+	if h := l.hostLink; h != nil && (h.kind != plan.KindVeth || !plan.IsOfNetwork(h.altNames, a.Network)) {
+		return attachmentLinks{}, nil
+	}
+	if g := l.gateway; g != nil && g.kind != plan.KindVeth {
+		l.gateway = nil
+	}
+	return l, nil
+}
+
+// deleteSurvivors deletes by index what a delete by group left, the gateway
+// first: it never stands without its host link.
+func (s *Session) deleteSurvivors(links attachmentLinks) error {
+	for _, l := range []*link{links.gateway, links.hostLink} {
+		if l == nil {
+			continue
+		}
+		if err := s.host.do(deleteLink(l.index, l.name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// releaseClaims moves the VM's own altnames, if this host link holds them, to
+// a sibling, so that the VM keeps its vmid as long as it has an interface.
+func (s *Session) releaseClaims(a config.Attachment, hostLink *link) error {
+	id, _, ok := vmid.ParseHostLink(hostLink.name)
+	if !ok {
+		return nil // renamed: the claim goes with it
+	}
+	names := []string{vmid.VM(id), plan.PodName(a.ContainerID)}
+	if !hostLink.has(names[0]) {
+		return nil
+	}
+	if err := s.lock.lock(claimsByte, "the node's claims"); err != nil {
+		return err
+	}
+	moveErr := s.moveClaims(names, id, hostLink)
+	if err := s.lock.unlock(claimsByte); err != nil {
+		return err
+	}
+	return moveErr
+}
+
+// moveClaims moves altnames to the sibling with the lowest number, in one
+// send.
+func (s *Session) moveClaims(names []string, id uint32, from *link) error {
+	siblings := make([]*link, plan.MaxIdx+1)
+	batch := make([]*message, len(siblings))
+	for i := range siblings {
+		batch[i] = getLink(0, vmid.HostLink(id, i), &siblings[i])
+	}
+	if err := s.host.do(batch...); err != nil {
+		return err
+	}
+	for _, to := range siblings {
+		if to == nil || to.index == from.index || !plan.IsOwned(to.altNames) {
+			continue
+		}
+		return s.host.do(removeAltNames(from.index, from.name, names), addAltNames(to.index, to.name, names))
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package kernel
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/pkg/config"
+)
+
+// EnsureForwarding makes the host forward, where a local interface wants it
+// and the host does not. It is not undone: others may count on it by then.
+func (s *Session) EnsureForwarding(req *config.Request, o *Observation) error {
+	if req.Local == nil || !req.Forward {
+		return nil
+	}
+	if !o.forwarding6 && req.Local.Scheme.Prefix6().IsValid() {
+		if err := s.checkDefaultRoutes(); err != nil {
+			return err
+		}
+		if err := writeSysctl("ipv6/conf/all/forwarding", "1"); err != nil {
+			return err
+		}
+	}
+	if !o.forwarding4 {
+		return writeSysctl("ipv4/ip_forward", "1")
+	}
+	return nil
+}
+
+// checkDefaultRoutes refuses IPv6 forwarding where it would cost the host a
+// default route: Linux removes those learnt from router advertisements, but
+// on links with accept_ra 2.
+func (s *Session) checkDefaultRoutes() error {
+	var learnt []*route
+	if err := s.host.do(getDefaultRoutes6(&learnt)); err != nil {
+		return err
+	}
+	for _, r := range learnt {
+		var l *link
+		if err := s.host.do(getLink(r.oif, "", &l)); err != nil {
+			return err
+		}
+		if l == nil {
+			continue
+		}
+		accept, err := readSysctl(fmt.Sprintf("ipv6/conf/%s/accept_ra", l.name))
+		if err != nil {
+			return err
+		}
+		if accept != "2" {
+			return config.Errorf(config.CodeInvalidConfig, "enable IPv6 forwarding: it would remove the default route that %s has from router advertisements, set net.ipv6.conf.%s.accept_ra to 2 or forward to false", l.name, l.name)
+		}
+	}
+	return nil
+}
+
+// getDefaultRoutes6 asks for the IPv6 default routes that router
+// advertisements brought.
+func getDefaultRoutes6(into *[]*route) *message {
+	m := newMessage(unix.RTM_GETROUTE, unix.NLM_F_DUMP, "look up IPv6 default routes")
+	m.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6, Protocol: unix.RTPROT_RA}})
+	m.receive = func(data []byte) error {
+		r, err := parseRoute(data)
+		if err == nil && r.prot == unix.RTPROT_RA && r.dst == netip.PrefixFrom(netip.IPv6Unspecified(), 0) {
+			*into = append(*into, r)
+		}
+		return err
+	}
+	return m
+}

@@ -1,0 +1,392 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/pkg/vmid"
+)
+
+// Numbers of include/uapi/linux that neither library has.
+const (
+	rtextFilterSkipStats = 1 << 3 // rtnetlink.h, 4.4: no counters
+	vethInfoPeer         = 1      // veth.h
+	devconf6AcceptRA     = 3      // ipv6.h
+	devconf6Forwarding   = 0
+	devconf6Disable      = 26
+	addrGenModeNone      = 1 // if_link.h
+	nestedFlag           = unix.NLA_F_NESTED
+)
+
+// link is a link as the kernel describes it, what vmtap needs of it.
+type link struct {
+	index    int32
+	name     string
+	kind     string
+	alias    string
+	altNames []string
+	master   int32
+	peer     int32 // veth: ifindex of the other end, in namespace netns
+	netns    int32 // id of the other end's namespace, -1 if it is this one
+	mtu      int
+	group    uint32
+	lladdr   vmid.LLAddr
+	up       bool
+	noARP    bool
+	noAutoLL bool
+	stp      bool
+	owner    plan.Owner
+	inet     []uint32 // IPv4 values by IPV4_DEVCONF number, from 1
+	inet6    []uint32 // IPv6 values by DEVCONF number, from 0
+}
+
+// ifinfo returns the header of a link message.
+func ifinfo(index int32) *nl.IfInfomsg {
+	h := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	h.Index = index
+	return h
+}
+
+// text is the payload of a string attribute.
+func text(s string) []byte { return nl.ZeroTerminated(s) }
+
+// getLink asks for a link; into stays nil if there is none.
+func getLink(index int32, name string, into **link) *message {
+	m := newMessage(unix.RTM_GETLINK, 0, "look up %s", linkWord(index, name)).allow(unix.ENODEV)
+	m.AddData(ifinfo(index))
+	if name != "" {
+		// Any name: this attribute takes names and altnames of any length.
+		m.AddData(nl.NewRtAttr(unix.IFLA_ALT_IFNAME, text(name)))
+	}
+	m.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(rtextFilterSkipStats)))
+	m.receive = func(data []byte) error {
+		l, err := parseLink(data)
+		*into = l
+		return err
+	}
+	return m
+}
+
+func linkWord(index int32, name string) string {
+	if name == "" {
+		return fmt.Sprintf("link %d", index)
+	}
+	return fmt.Sprintf("link %q", name)
+}
+
+// vethEnd is one end of a veth to be made.
+type vethEnd struct {
+	index int32
+	group uint32
+	*plan.Link
+}
+
+// createVeth makes a veth, the host's end here and the pod's end in the
+// namespace podNS.
+func createVeth(host, pod vethEnd, podNS int) *message {
+	m := newMessage(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "create veth %s", host.Name)
+	m.AddData(ifinfo(host.index))
+	for _, a := range host.attrs() {
+		m.AddData(a)
+	}
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(unix.IFLA_INFO_KIND, text(plan.KindVeth))
+	peer := info.AddRtAttr(unix.IFLA_INFO_DATA, nil).AddRtAttr(vethInfoPeer, nil)
+	peer.AddChild(ifinfo(pod.index))
+	for _, a := range pod.attrs() {
+		peer.AddChild(a)
+	}
+	peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(podNS)))
+	m.AddData(info)
+	return m
+}
+
+func (e *vethEnd) attrs() []*nl.RtAttr {
+	return []*nl.RtAttr{
+		nl.NewRtAttr(unix.IFLA_IFNAME, text(e.Name)),
+		nl.NewRtAttr(unix.IFLA_ADDRESS, e.LLAddr[:]),
+		nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(e.MTU))),
+		nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(e.group)),
+		// One queue: a veth with many takes twice as long to make.
+		nl.NewRtAttr(unix.IFLA_NUM_TX_QUEUES, nl.Uint32Attr(1)),
+		nl.NewRtAttr(unix.IFLA_NUM_RX_QUEUES, nl.Uint32Attr(1)),
+	}
+}
+
+// createBridge makes a bridge, down.
+func createBridge(index int32, l *plan.Link) *message {
+	m := newMessage(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "create bridge %s", l.Name)
+	m.AddData(ifinfo(index))
+	m.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, text(l.Name)))
+	m.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, l.LLAddr[:]))
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(unix.IFLA_INFO_KIND, text(plan.KindBridge))
+	data := info.AddRtAttr(unix.IFLA_INFO_DATA, nil)
+	data.AddRtAttr(unix.IFLA_BR_STP_STATE, nl.Uint32Attr(0))
+	data.AddRtAttr(unix.IFLA_BR_VLAN_DEFAULT_PVID, nl.Uint16Attr(0))
+	m.AddData(info)
+	return m
+}
+
+// addAltNames gives a link altnames, several in one message.
+func addAltNames(index int32, link string, names []string) *message {
+	return altNames(unix.RTM_NEWLINKPROP, unix.NLM_F_CREATE|unix.NLM_F_APPEND|unix.NLM_F_EXCL, "add altnames to", index, link, names)
+}
+
+// removeAltNames takes altnames from a link.
+func removeAltNames(index int32, link string, names []string) *message {
+	return altNames(unix.RTM_DELLINKPROP, 0, "remove altnames from", index, link, names)
+}
+
+func altNames(kind, flags int, verb string, index int32, link string, names []string) *message {
+	m := newMessage(kind, flags, "%s link %s", verb, link)
+	m.AddData(ifinfo(index))
+	list := nl.NewRtAttr(unix.IFLA_PROP_LIST|nestedFlag, nil)
+	for _, n := range names {
+		list.AddRtAttr(unix.IFLA_ALT_IFNAME, text(n))
+	}
+	m.AddData(list)
+	return m
+}
+
+// change is what setLink changes; zero values change nothing.
+type change struct {
+	lladdr   vmid.LLAddr
+	mtu      int
+	group    uint32
+	alias    string
+	master   int32
+	noARP    bool
+	noAutoLL bool
+	sysctls  []plan.Sysctl
+}
+
+// setLink changes a link, but not whether it is up.
+func setLink(index int32, link string, c change) *message {
+	m := newMessage(unix.RTM_SETLINK, 0, "set up link %s", link)
+	h := ifinfo(index)
+	if c.noARP {
+		h.Flags, h.Change = unix.IFF_NOARP, unix.IFF_NOARP
+	}
+	m.AddData(h)
+	if !c.lladdr.IsZero() {
+		m.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, c.lladdr[:]))
+	}
+	if c.mtu != 0 {
+		m.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(c.mtu))))
+	}
+	if c.group != 0 {
+		m.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(c.group)))
+	}
+	if c.alias != "" {
+		m.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, text(c.alias)))
+	}
+	if c.master != 0 {
+		m.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(c.master))))
+	}
+	if spec := c.afSpec(); spec != nil {
+		m.AddData(spec)
+	}
+	return m
+}
+
+// afSpec returns what is set per address family: all IPv4 values in one
+// attribute, in a tenth of the time that writes to /proc take.
+func (c *change) afSpec() *nl.RtAttr {
+	if len(c.sysctls) == 0 && !c.noAutoLL {
+		return nil
+	}
+	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+	if len(c.sysctls) > 0 {
+		conf := spec.AddRtAttr(unix.AF_INET, nil).AddRtAttr(unix.IFLA_INET_CONF, nil)
+		for _, s := range c.sysctls {
+			conf.AddRtAttr(devconf4(s.Name), nl.Uint32Attr(s.Value))
+		}
+	}
+	if c.noAutoLL {
+		spec.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, nl.Uint8Attr(addrGenModeNone))
+	}
+	return spec
+}
+
+// devconf4 returns the number that include/uapi/linux/ip.h gives a value of
+// net.ipv4.conf, 0 for those that vmtap does not use.
+func devconf4(name string) int {
+	switch name {
+	case "forwarding":
+		return 1
+	case "proxy_arp":
+		return 3
+	case "accept_redirects":
+		return 4
+	case "send_redirects":
+		return 6
+	case "rp_filter":
+		return 8
+	case "accept_source_route":
+		return 9
+	case "arp_announce":
+		return 18
+	case "arp_ignore":
+		return 19
+	case "accept_local":
+		return 23
+	}
+	return 0
+}
+
+// setUp brings a link up or down.
+func setUp(index int32, link string, up bool) *message {
+	verb := "bring down"
+	h := ifinfo(index)
+	h.Change = unix.IFF_UP
+	if up {
+		verb, h.Flags = "bring up", unix.IFF_UP
+	}
+	m := newMessage(unix.RTM_SETLINK, 0, "%s link %s", verb, link)
+	m.AddData(h)
+	return m
+}
+
+// deleteLink deletes a link, and with a veth its other end. That it is gone
+// already is fine.
+func deleteLink(index int32, link string) *message {
+	m := newMessage(unix.RTM_DELLINK, 0, "delete link %s", link).allow(unix.ENODEV)
+	m.AddData(ifinfo(index))
+	return m
+}
+
+// deleteGroup deletes all links of a netdev group in the namespace with this
+// id, with one wait for all. That there is none is fine, and so is a member
+// that cannot be deleted: then nothing is, and the caller looks again.
+func deleteGroup(group uint32, netns int32, hostLink string) *message {
+	m := newMessage(unix.RTM_DELLINK, 0, "delete pod links of %s", hostLink).allow(unix.ENODEV, unix.ENOTSUP, unix.EINVAL)
+	m.AddData(ifinfo(0))
+	m.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
+	m.AddData(nl.NewRtAttr(unix.IFLA_TARGET_NETNSID, nl.Uint32Attr(uint32(netns))))
+	return m
+}
+
+// errShort is what the kernel does not send.
+var errShort = errors.New("message from the kernel is too short")
+
+// parseLink reads an RTM_NEWLINK message.
+func parseLink(data []byte) (*link, error) {
+	if len(data) < unix.SizeofIfInfomsg {
+		return nil, errShort
+	}
+	h := nl.DeserializeIfInfomsg(data)
+	l := &link{index: h.Index, netns: -1, up: h.Flags&unix.IFF_UP != 0, noARP: h.Flags&unix.IFF_NOARP != 0}
+	return l, eachAttr(data[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) error {
+		switch kind {
+		case unix.IFLA_IFNAME:
+			l.name = unix.ByteSliceToString(value)
+		case unix.IFLA_IFALIAS:
+			l.alias = unix.ByteSliceToString(value)
+		case unix.IFLA_ADDRESS:
+			copy(l.lladdr[:], value)
+		case unix.IFLA_MTU:
+			l.mtu = int(number(value))
+		case unix.IFLA_GROUP:
+			l.group = number(value)
+		case unix.IFLA_MASTER:
+			l.master = int32(number(value))
+		case unix.IFLA_LINK:
+			l.peer = int32(number(value))
+		case unix.IFLA_LINK_NETNSID:
+			l.netns = int32(number(value))
+		case unix.IFLA_PROP_LIST:
+			return eachAttr(value, func(_ uint16, value []byte) error {
+				l.altNames = append(l.altNames, unix.ByteSliceToString(value))
+				return nil
+			})
+		case unix.IFLA_LINKINFO:
+			return l.parseInfo(value)
+		case unix.IFLA_AF_SPEC:
+			return l.parseAFSpec(value)
+		}
+		return nil
+	})
+}
+
+func (l *link) parseInfo(info []byte) error {
+	return eachAttr(info, func(kind uint16, value []byte) error {
+		switch kind {
+		case unix.IFLA_INFO_KIND:
+			l.kind = unix.ByteSliceToString(value)
+		case unix.IFLA_INFO_DATA:
+			return l.parseInfoData(value)
+		}
+		return nil
+	})
+}
+
+// parseInfoData reads what a kind of link says of itself; the kind stands
+// before it.
+func (l *link) parseInfoData(data []byte) error {
+	return eachAttr(data, func(kind uint16, value []byte) error {
+		switch {
+		case l.kind == plan.KindTun && kind == unix.IFLA_TUN_OWNER:
+			l.owner.UID, l.owner.HasUID = number(value), true
+		case l.kind == plan.KindTun && kind == unix.IFLA_TUN_GROUP:
+			l.owner.GID, l.owner.HasGID = number(value), true
+		case l.kind == plan.KindBridge && kind == unix.IFLA_BR_STP_STATE:
+			l.stp = number(value) != 0
+		}
+		return nil
+	})
+}
+
+func (l *link) parseAFSpec(spec []byte) error {
+	return eachAttr(spec, func(family uint16, value []byte) error {
+		return eachAttr(value, func(kind uint16, value []byte) error {
+			switch {
+			case family == unix.AF_INET && kind == unix.IFLA_INET_CONF:
+				l.inet = numbers(value)
+			case family == unix.AF_INET6 && kind == unix.IFLA_INET6_CONF:
+				l.inet6 = numbers(value)
+			case family == unix.AF_INET6 && kind == unix.IFLA_INET6_ADDR_GEN_MODE:
+				l.noAutoLL = len(value) == 1 && value[0] == addrGenModeNone
+			}
+			return nil
+		})
+	})
+}
+
+// sysctl returns a value of net.ipv4.conf of the link.
+func (l *link) sysctl(name string) uint32 {
+	if n := devconf4(name); n > 0 && n <= len(l.inet) {
+		return l.inet[n-1]
+	}
+	return 0
+}
+
+// acceptsRA reports whether a router advertisement that the link receives
+// would be taken: always with accept_ra 2, with 1 only where it does not
+// forward.
+func (l *link) acceptsRA() bool {
+	if len(l.inet6) <= devconf6AcceptRA {
+		return false
+	}
+	accept := l.inet6[devconf6AcceptRA]
+	return accept == 2 || accept == 1 && l.inet6[devconf6Forwarding] == 0
+}
+
+// noIPv6 reports whether disable_ipv6 is 1, or the link knows no IPv6.
+func (l *link) noIPv6() bool {
+	return len(l.inet6) <= devconf6Disable || l.inet6[devconf6Disable] != 0
+}
+
+// has reports whether the link carries an altname.
+func (l *link) has(altName string) bool {
+	for _, a := range l.altNames {
+		if a == altName {
+			return true
+		}
+	}
+	return false
+}

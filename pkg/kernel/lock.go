@@ -1,0 +1,82 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/pkg/config"
+)
+
+const (
+	lockDir     = "/run/vmtap"
+	lockPath    = lockDir + "/lock"
+	lockTimeout = 10 * time.Second
+	claimsByte  = 0 // the others are attachments', see vmid.LockOffset
+)
+
+// lockFile is the one lock of a node: byte ranges of a file, held by open
+// file description, so that the kernel lets go when the process dies.
+type lockFile struct{ file *os.File }
+
+func openLock() (*lockFile, error) {
+	const flags = os.O_RDWR | os.O_CREATE | unix.O_NOFOLLOW
+	f, err := os.OpenFile(lockPath, flags, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(lockDir, 0o700); err != nil {
+			return nil, config.Errorf(config.CodeIO, "make lock directory: %w", err)
+		}
+		f, err = os.OpenFile(lockPath, flags, 0o600)
+	}
+	if err != nil {
+		return nil, config.Errorf(config.CodeIO, "open lock: %w", err)
+	}
+	return &lockFile{f}, nil
+}
+
+func (l *lockFile) close() error { return l.file.Close() }
+
+// lock takes one byte of the file, what says whose. It waits no longer than
+// lockTimeout.
+func (l *lockFile) lock(offset int64, what string) error {
+	err := l.set(unix.F_OFD_SETLK, unix.F_WRLCK, offset)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
+		return config.Errorf(config.CodeIO, "lock %s: %w", what, err)
+	}
+	// Somebody has it: wait in the kernel, in line, rather than poll. At a
+	// timeout the waiting thread is left behind; the process ends soon.
+	got := make(chan error, 1)
+	go func() { got <- l.set(unix.F_OFD_SETLKW, unix.F_WRLCK, offset) }()
+	select {
+	case err := <-got:
+		if err != nil {
+			return config.Errorf(config.CodeIO, "lock %s: %w", what, err)
+		}
+		return nil
+	case <-time.After(lockTimeout):
+		return config.Errorf(config.CodeTryAgainLater, "lock %s: another call has held it for %s, see `lslocks` for %s", what, lockTimeout, lockPath)
+	}
+}
+
+func (l *lockFile) unlock(offset int64) error {
+	if err := l.set(unix.F_OFD_SETLK, unix.F_UNLCK, offset); err != nil {
+		return fmt.Errorf("unlock: %w", err)
+	}
+	return nil
+}
+
+func (l *lockFile) set(cmd int, kind int16, offset int64) error {
+	for {
+		err := unix.FcntlFlock(l.file.Fd(), cmd, &unix.Flock_t{Type: kind, Start: offset, Len: 1})
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/pkg/config"
+)
+
+// openNetns opens CNI_NETNS, once, so that what was checked is what is used.
+// It must be a network namespace, and neither ours nor pid 1's.
+func openNetns(path string) (fd int, err error) {
+	// Not blocking: the path might be a FIFO.
+	fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return -1, config.Errorf(config.CodeEnvironment, "open CNI_NETNS %.64q: %w", path, err)
+	}
+	if err := checkNetns(fd, path); err != nil {
+		return -1, errors.Join(err, unix.Close(fd))
+	}
+	return fd, nil
+}
+
+func checkNetns(fd int, path string) error {
+	if kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
+		return config.Errorf(config.CodeEnvironment, "open CNI_NETNS %.64q: not a network namespace", path)
+	}
+	var pod unix.Stat_t
+	if err := unix.Fstat(fd, &pod); err != nil {
+		return config.Errorf(config.CodeEnvironment, "look at CNI_NETNS %.64q: %w", path, err)
+	}
+	for _, host := range []string{"/proc/thread-self/ns/net", "/proc/1/ns/net"} {
+		var st unix.Stat_t
+		if err := unix.Stat(host, &st); err != nil {
+			if host == "/proc/1/ns/net" {
+				continue // hidden; then pid 1 is not in reach of this caller
+			}
+			return config.Errorf(config.CodeIO, "look at %s: %w", host, err)
+		}
+		if st.Dev == pod.Dev && st.Ino == pod.Ino {
+			return config.Errorf(config.CodeEnvironment, "use CNI_NETNS %.64q: the host's own namespace, not a pod's", path)
+		}
+	}
+	return nil
+}
+
+// podFiles are what is opened inside the pod's namespace.
+type podFiles struct {
+	conn *conn
+	tun  *tun
+}
+
+// openInNetns opens a netlink socket and, if wanted, /dev/net/tun in a
+// namespace. A thread of its own enters it and never comes back: it ends with
+// the goroutine, so that no thread of the process is ever in a pod.
+func openInNetns(fd int, withTun bool) (podFiles, error) {
+	type result struct {
+		podFiles
+		err error
+	}
+	done := make(chan result)
+	go func() {
+		runtime.LockOSThread() // and never unlocked
+		var r result
+		r.podFiles, r.err = openHere(fd, withTun)
+		done <- r
+	}()
+	r := <-done
+	return r.podFiles, r.err
+}
+
+func openHere(fd int, withTun bool) (podFiles, error) {
+	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+		return podFiles{}, fmt.Errorf("enter the pod's namespace: %w", err)
+	}
+	c, err := openConn()
+	if err != nil || !withTun {
+		return podFiles{conn: c}, err
+	}
+	t, err := openTun()
+	if err != nil {
+		return podFiles{}, errors.Join(err, c.close())
+	}
+	return podFiles{conn: c, tun: t}, nil
+}

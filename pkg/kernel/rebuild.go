@@ -1,0 +1,33 @@
+package kernel
+
+import (
+	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/pkg/vmid"
+)
+
+// Rebuild returns the State that ADD aimed at, from the request and from what
+// the attachment's host link shows.
+func (s *Session) Rebuild(req *config.Request, o *Observation) (plan.State, error) {
+	if o.HostLink == nil {
+		return plan.State{}, config.Errorf(config.CodeDiffers, "check %s: its host link is missing", plan.AttachmentName(req.ContainerID, req.IfName))
+	}
+	if err := plan.CheckNode(req, &o.Node); err != nil {
+		return plan.State{}, err
+	}
+	var holder *plan.Found
+	if id, _, ok := vmid.ParseHostLink(o.HostLink.Name); ok {
+		found, err := s.find(vmid.VM(id))
+		if err != nil {
+			return plan.State{}, err
+		}
+		if f, ok := found[vmid.VM(id)]; ok {
+			holder = &f
+		}
+	}
+	claim, err := plan.Rebuild(req, o.Node.Bridge.Name, *o.HostLink, holder)
+	if err != nil {
+		return plan.State{}, err
+	}
+	return plan.New(req, &o.Node, claim)
+}

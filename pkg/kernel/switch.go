@@ -1,0 +1,115 @@
+package kernel
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/plan"
+)
+
+// EnsureSwitch makes the switch's bridge if it is missing and to be made, and
+// gives an existing one what vmd gives it. It is not undone: what it sets is
+// the switch's, not the attachment's, and others may count on it by then.
+//
+// The bridge comes up last. So one that was left half-made is seen by the
+// next call, which finishes it, and one that two calls make at once is made
+// once.
+func (s *Session) EnsureSwitch(req *config.Request, o *Observation) error {
+	if req.Switch == nil {
+		return nil
+	}
+	if o.Node.Bridge.Name == "" {
+		if err := s.createSwitch(plan.SwitchLink(req, &o.Node)); err != nil {
+			return err
+		}
+	}
+	var bridge *link
+	if err := s.host.do(getLink(0, req.Switch.Interface, &bridge)); err != nil {
+		return err
+	}
+	if bridge == nil {
+		return config.Errorf(config.CodeTryAgainLater, "create bridge %s: somebody deleted it", req.Switch.Interface)
+	}
+	s.index.bridge = bridge.index
+	o.Node.Bridge = observedBridge(bridge)
+	// Somebody else may have been faster, with another mtu.
+	if err := plan.CheckNode(req, &o.Node); err != nil {
+		return err
+	}
+	want := plan.SwitchLink(req, &o.Node)
+	if !want.Foreign {
+		if err := s.finishSwitch(bridge, &want); err != nil {
+			return err
+		}
+	}
+	return s.host.do(describeSwitch(bridge, &want)...)
+}
+
+// createSwitch makes a bridge, down, with its mark. That there is one by now
+// is fine.
+func (s *Session) createSwitch(want plan.Link) error {
+	var index int32
+	if err := freeIndexes(s.host, &index); err != nil {
+		return err
+	}
+	create := createBridge(index, &want)
+	mark := addAltNames(index, want.Name, want.AltNames).allow(unix.ENODEV)
+	// One send: a bridge is never without its mark. The mark fails with the
+	// bridge, as no link has the index then.
+	if err := s.host.do(create, mark); err != nil && !errors.Is(create.err, unix.EEXIST) {
+		return errors.Join(err, s.host.do(deleteLink(index, want.Name)))
+	}
+	return nil
+}
+
+// finishSwitch gives a bridge of ours what it lacks.
+func (s *Session) finishSwitch(have *link, want *plan.Link) error {
+	var filters []installed
+	if err := s.host.do(getFilters(have.index, have.name, &filters)); err != nil {
+		return err
+	}
+	var batch []*message
+	drop := want.Ingress[0]
+	if len(filters) != 1 || !sameProgram(filters[0], drop) {
+		batch = append(batch,
+			addIngress(have.index, have.name, true),
+			addFilter(have.index, have.name, 1, drop, 0, true))
+	}
+	var c change
+	if have.lladdr != want.LLAddr {
+		c.lladdr = want.LLAddr
+	}
+	if have.mtu != want.MTU || !have.up {
+		c.mtu = want.MTU // only one that is set after the create is pinned
+	}
+	for _, v := range want.Sysctls {
+		if have.sysctl(v.Name) != v.Value {
+			c.sysctls = append(c.sysctls, v)
+		}
+	}
+	if !c.lladdr.IsZero() || c.mtu != 0 || len(c.sysctls) > 0 {
+		batch = append(batch, setLink(have.index, have.name, c))
+	}
+	if err := s.host.do(batch...); err != nil {
+		return err
+	}
+	if s.ipv6 && !have.noIPv6() {
+		return writeSysctl("ipv6/conf/"+have.name+"/disable_ipv6", "1")
+	}
+	return nil
+}
+
+// describeSwitch returns what vm_priv_brconfig does: the description, then up
+// or down.
+func describeSwitch(have *link, want *plan.Link) []*message {
+	var batch []*message
+	if have.alias != want.Alias {
+		batch = append(batch, setLink(have.index, have.name, change{alias: want.Alias}))
+	}
+	if have.up != want.Up {
+		batch = append(batch, setUp(have.index, have.name, want.Up))
+	}
+	return batch
+}

@@ -1,0 +1,72 @@
+package plan
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/vmtap/vmtap/pkg/vmid"
+)
+
+// The altnames are vmtap's database. What varies stands early in each: the
+// kernel hashes only the first 16 bytes of a name.
+
+// gatewayMark begins the altname by which a gateway is known as vmtap's.
+const gatewayMark = "gw:"
+
+// AttachmentName is the altname by which DEL, CHECK and people find an
+// attachment's host link.
+func AttachmentName(containerID, ifName string) string { return containerID + "@" + ifName }
+
+// PodName is the altname that leads from a pod to its VM.
+func PodName(containerID string) string { return "pod:" + containerID }
+
+// NetworkName is the altname that marks a host link as vmtap's, of a network.
+func NetworkName(hostLink, network string) string { return hostLink + ".net." + network }
+
+// SwitchName is the altname that marks a bridge as made by vmtap.
+func SwitchName(bridge string) string { return bridge + ".switch" }
+
+// GatewayName is the altname by which a gateway is found.
+func GatewayName(containerID, ifName string) string {
+	return gatewayMark + AttachmentName(containerID, ifName)
+}
+
+func groupName(hostLink, group string) string { return hostLink + "." + group }
+
+func lladdrName(a vmid.LLAddr, bridge string) string { return a.Hex() + ".lladdr." + bridge }
+
+func addrName(guest4 netip.Addr) string { return guest4.String() }
+
+// isGateway reports whether a link with these altnames is a gateway of
+// vmtap's.
+func isGateway(altNames []string) bool {
+	return slices.ContainsFunc(altNames, func(a string) bool { return strings.HasPrefix(a, gatewayMark) })
+}
+
+// IsOwned reports whether altnames hold a mark of ownership: a host link
+// carries its network's, a gateway its attachment's.
+func IsOwned(altNames []string) bool {
+	return isGateway(altNames) || slices.ContainsFunc(altNames, func(a string) bool {
+		_, ok := networkOf(a)
+		return ok
+	})
+}
+
+// IsOfNetwork reports whether altnames mark a host link of this network.
+func IsOfNetwork(altNames []string, network string) bool {
+	return slices.ContainsFunc(altNames, func(a string) bool {
+		n, ok := networkOf(a)
+		return ok && n == network
+	})
+}
+
+// networkOf is the inverse of NetworkName. It reports false for every other
+// altname.
+func networkOf(altName string) (network string, ok bool) {
+	link, network, ok := strings.Cut(altName, ".net.")
+	if _, _, isLink := vmid.ParseHostLink(link); !isLink {
+		return "", false
+	}
+	return network, ok
+}

@@ -1,0 +1,165 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// Diff names every difference between what should be and what is, one line
+// each, in the order of the links. It is empty if there is none.
+func Diff(want, have *State) []string {
+	var d differences
+	haveLinks := have.Links()
+	for i, w := range want.Links() {
+		h := haveLinks[i]
+		switch {
+		case w.Name == "" && h.Name == "":
+		case h.Name == "":
+			d.addf("%s %s: missing%s", w.Role, w.Name, where(w))
+		case w.Name == "":
+			d.addf("%s %s: should not be there%s", h.Role, h.Name, where(h))
+		default:
+			d.link = fmt.Sprintf("%s %s", w.Role, w.Name)
+			d.compare(w.Link, h.Link)
+		}
+	}
+	return d.lines
+}
+
+func where(n Named) string {
+	if n.Pod {
+		return " in the pod's namespace"
+	}
+	return ""
+}
+
+// differences collects the lines of one Diff.
+type differences struct {
+	link  string // begins the lines about the link at hand
+	lines []string
+}
+
+func (d *differences) addf(format string, args ...any) {
+	d.lines = append(d.lines, fmt.Sprintf(format, args...))
+}
+
+// differ notes that a value is not what it should be.
+func differ[T comparable](d *differences, what string, want, have T) {
+	if want != have {
+		d.addf("%s: %s is %s, want %s", d.link, what, word(have), word(want))
+	}
+}
+
+func word(v any) string {
+	switch v := v.(type) {
+	case string:
+		return fmt.Sprintf("%q", v)
+	case bool:
+		if v {
+			return "on"
+		}
+		return "off"
+	}
+	return fmt.Sprint(v)
+}
+
+// missing notes the elements of want that have lacks, and the other way
+// round.
+func missing[T any](d *differences, what string, want, have []T, text func(T) string) {
+	w, h := texts(want, text), texts(have, text)
+	for _, t := range w {
+		if !slices.Contains(h, t) {
+			d.addf("%s: %s %s is missing", d.link, what, t)
+		}
+	}
+	for _, t := range h {
+		if !slices.Contains(w, t) {
+			d.addf("%s: %s %s should not be there", d.link, what, t)
+		}
+	}
+}
+
+func texts[T any](vs []T, text func(T) string) []string {
+	out := make([]string, len(vs))
+	for i, v := range vs {
+		out[i] = text(v)
+	}
+	return out
+}
+
+func (d *differences) compare(want, have *Link) {
+	differ(d, "name", want.Name, have.Name)
+	differ(d, "kind", want.Kind, have.Kind)
+	differ(d, "alias", want.Alias, have.Alias)
+	differ(d, "up", want.Up, have.Up)
+	if want.Foreign {
+		return
+	}
+	differ(d, "address", want.LLAddr, have.LLAddr)
+	differ(d, "mtu", want.MTU, have.MTU)
+	differ(d, "group", want.Group, have.Group)
+	differ(d, "membership in the attachment's own group", want.PodGroup, have.PodGroup)
+	differ(d, "peer", want.Peer, have.Peer)
+	differ(d, "master", want.Master, have.Master)
+	differ(d, "noarp", want.NoARP, have.NoARP)
+	differ(d, "addr_gen_mode none", want.NoAutoLL, have.NoAutoLL)
+	differ(d, "disable_ipv6", want.NoIPv6, have.NoIPv6)
+	differ(d, "acceptance of router advertisements", want.AcceptsRA, have.AcceptsRA)
+	differ(d, "owner", want.Owner, have.Owner)
+	missing(d, "altname", want.AltNames, have.AltNames, func(s string) string { return fmt.Sprintf("%q", s) })
+	missing(d, "address", want.Addrs, have.Addrs, Addr.String)
+	missing(d, "route", want.Routes, have.Routes, netip.Prefix.String)
+	missing(d, "sysctl", want.Sysctls, have.Sysctls, Sysctl.String)
+	d.compareIngress(want.Ingress, have.Ingress)
+}
+
+// compareIngress compares filters one by one: their order is their meaning.
+func (d *differences) compareIngress(want, have []Filter) {
+	for i := range max(len(want), len(have)) {
+		switch {
+		case i >= len(have):
+			d.addf("%s: ingress filter %d (%s) is missing", d.link, i+1, want[i])
+		case i >= len(want):
+			d.addf("%s: ingress filter %d (%s) should not be there", d.link, i+1, have[i])
+		case !slices.Equal(want[i].Match, have[i].Match):
+			d.addf("%s: ingress filter %d matches other frames, want %s", d.link, i+1, want[i])
+		case want[i].Redirect != have[i].Redirect:
+			d.addf("%s: ingress filter %d is to %s, want %s", d.link, i+1, have[i], want[i])
+		}
+	}
+}
+
+// String returns the address as `ip address` has it.
+func (a Addr) String() string {
+	if a.NoPrefixRoute {
+		return a.Prefix.String() + " noprefixroute"
+	}
+	return a.Prefix.String()
+}
+
+// String returns the value as sysctl has it.
+func (s Sysctl) String() string { return fmt.Sprintf("%s = %d", s.Name, s.Value) }
+
+// String says in a few words what the filter does.
+func (f Filter) String() string {
+	frames := "all frames"
+	if f.Match != nil {
+		frames = fmt.Sprintf("frames that %d instructions match", len(f.Match))
+	}
+	return frames + ": " + cmp.Or(f.Redirect, "drop")
+}
+
+// String returns the owner as `ip tuntap` has it.
+func (o Owner) String() string {
+	switch {
+	case o.HasUID && o.HasGID:
+		return fmt.Sprintf("user %d group %d", o.UID, o.GID)
+	case o.HasUID:
+		return fmt.Sprintf("user %d", o.UID)
+	case o.HasGID:
+		return fmt.Sprintf("group %d", o.GID)
+	}
+	return "anyone"
+}

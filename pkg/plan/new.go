@@ -1,0 +1,231 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/filter"
+	"github.com/vmtap/vmtap/pkg/vmid"
+)
+
+// maxAlias is the length that Linux gives a link's alias, in bytes.
+const maxAlias = 255
+
+// New returns the State that a request, on this node, with this claim, aims
+// at.
+func New(req *config.Request, node *Node, claim Claim) (State, error) {
+	s := State{Claim: claim, Guest: Guest{LLAddr: claim.LLAddr, MTU: MTU(req, node)}}
+	if req.Local != nil {
+		addrs, err := req.Local.Scheme.Addrs(claim.VMID, claim.Idx)
+		if err != nil {
+			return State{}, config.Errorf(config.CodeInvalidConfig, "compute local addresses: %w", err)
+		}
+		s.Guest.Addrs = addrs
+	}
+	if err := checkRequestedIPs(req, &s.Guest); err != nil {
+		return State{}, err
+	}
+	if req.Switch != nil {
+		s.Bridge = SwitchLink(req, node)
+	}
+	s.addHostLink(req)
+	if req.Switch != nil && req.Local != nil {
+		s.addGateway(req)
+	}
+	if req.Local != nil {
+		s.Layer3().addLayer3(req, s.Guest)
+	}
+	s.addTap(req)
+	return s, nil
+}
+
+// checkRequestedIPs refuses addresses, asked for by the capability "ips",
+// that are not the ones the interface has.
+func checkRequestedIPs(req *config.Request, guest *Guest) error {
+	for _, p := range req.IPs {
+		if a := p.Addr(); a != guest.Addrs.Guest4 && a != guest.Addrs.Guest6 {
+			return config.Errorf(config.CodeInvalidConfig, "give address %s: the interface's own are %s, ask for these or none", a, guest.addrWords())
+		}
+	}
+	return nil
+}
+
+func (g *Guest) addrWords() string {
+	switch {
+	case g.Addrs.Guest6.IsValid():
+		return fmt.Sprintf("%s and %s", g.Addrs.Guest4, g.Addrs.Guest6)
+	case g.Addrs.Guest4.IsValid():
+		return g.Addrs.Guest4.String()
+	}
+	return "none"
+}
+
+// SwitchLink returns the bridge of a request's switch as it is to be. Of
+// somebody else's it changes what vmd changes.
+func SwitchLink(req *config.Request, node *Node) Link {
+	sw, b := req.Switch, &node.Bridge
+	l := Link{Name: sw.Interface, Kind: KindBridge, Alias: cut(fmt.Sprintf("switch%d-%s", sw.ID, sw.Name), maxAlias), Up: sw.Up}
+	if b.Name != "" {
+		l.Name = b.Name
+	}
+	if b.Name != "" && !b.Ours {
+		l.Foreign = true
+		if b.Alias != "" && !isSwitchAlias(b.Alias) {
+			l.Alias = b.Alias
+		}
+		return l
+	}
+	l.LLAddr = vmid.BridgeAddr(l.Name)
+	l.AltNames = []string{SwitchName(l.Name)}
+	l.MTU = bridgeMTU(req, node)
+	l.NoIPv6 = true
+	l.Sysctls = []Sysctl{{"arp_ignore", 1}}
+	// A bridge is a layer 3 interface of its own: without this every guest
+	// could send frames to its address and have them routed by the host.
+	l.Ingress = []Filter{{Match: filter.DropAll()}}
+	return l
+}
+
+func bridgeMTU(req *config.Request, node *Node) int {
+	switch {
+	case req.Switch.MTU != 0:
+		return req.Switch.MTU
+	case node.Bridge.Name != "":
+		return node.Bridge.MTU
+	}
+	return MTU(req, node)
+}
+
+func (s *State) addHostLink(req *config.Request) {
+	c := &s.Claim
+	s.HostLink = Link{
+		Name:     vmid.HostLink(c.VMID, c.Idx),
+		Kind:     KindVeth,
+		Peer:     vmid.HostLink(c.VMID, c.Idx),
+		LLAddr:   s.linkAddr(vmid.RoleHostLink),
+		MTU:      s.Guest.MTU,
+		Group:    req.LinkGroup,
+		Alias:    cut(fmt.Sprintf("vm%d-if%d-%s", c.VMID, c.Idx, req.VMName), maxAlias),
+		Master:   s.Bridge.Name,
+		Up:       req.Up,
+		NoAutoLL: true,
+	}
+	s.HostLink.AltNames = s.hostLinkNames(req)
+	s.HostPeer = s.podLink(s.HostLink.Name, KindVeth, s.linkAddr(vmid.RoleHostPeer))
+	s.HostPeer.Peer = s.HostLink.Name
+}
+
+func (s *State) hostLinkNames(req *config.Request) []string {
+	c, link := &s.Claim, s.HostLink.Name
+	var names []string
+	if c.Holder {
+		names = append(names, vmid.VM(c.VMID), PodName(req.ContainerID))
+	}
+	names = append(names, AttachmentName(req.ContainerID, req.IfName), NetworkName(link, req.Network))
+	if s.Guest.Addrs.Guest4.IsValid() {
+		names = append(names, addrName(s.Guest.Addrs.Guest4))
+	}
+	if s.Bridge.Name != "" {
+		names = append(names, lladdrName(c.LLAddr, s.Bridge.Name))
+	}
+	for _, g := range req.Groups {
+		names = append(names, groupName(link, g))
+	}
+	return names
+}
+
+func (s *State) addGateway(req *config.Request) {
+	name := vmid.Gateway(s.Claim.VMID, s.Claim.Idx)
+	s.Gateway = Link{
+		Name:     name,
+		Kind:     KindVeth,
+		Peer:     name,
+		LLAddr:   s.linkAddr(vmid.RoleGateway),
+		MTU:      s.Guest.MTU,
+		Group:    req.LinkGroup,
+		AltNames: []string{GatewayName(req.ContainerID, req.IfName)},
+		Up:       req.Up,
+		NoAutoLL: true,
+	}
+	s.GatewayPeer = s.podLink(name, KindVeth, s.linkAddr(vmid.RoleGatewayPod))
+	s.GatewayPeer.Peer = name
+}
+
+// addLayer3 makes a link the host's side of a local interface.
+func (l *Link) addLayer3(req *config.Request, guest Guest) {
+	a := &guest.Addrs
+	l.Addrs = []Addr{{Prefix: netip.PrefixFrom(a.Host4, 31)}}
+	l.Sysctls = []Sysctl{
+		{"forwarding", boolValue(req.Forward)},
+		{"rp_filter", 1},
+		{"arp_ignore", 1},
+		{"arp_announce", 2},
+		{"send_redirects", 0},
+		{"accept_redirects", 0},
+		{"accept_source_route", 0},
+		{"proxy_arp", 0},
+		{"accept_local", 0},
+	}
+	if !a.Host6.IsValid() {
+		return
+	}
+	// On-link is only the guest: an on-link /96 would let one guest fill the
+	// node's neighbour table. Without a link-local address the kernel would
+	// send no solicitations for what it forwards.
+	l.Addrs = append(l.Addrs,
+		Addr{Prefix: netip.PrefixFrom(a.Host6, 96), NoPrefixRoute: true},
+		Addr{Prefix: netip.PrefixFrom(guest.LinkLocal(), 128), NoPrefixRoute: true})
+	if l.Up {
+		l.Routes = []netip.Prefix{
+			netip.PrefixFrom(a.Guest6, 128),
+			netip.PrefixFrom(guest.LLAddr.LinkLocal(), 128),
+		}
+	}
+}
+
+// addTap adds the tap and what joins it to the pod's ends of the veths.
+func (s *State) addTap(req *config.Request) {
+	s.Tap = s.podLink(req.IfName, KindTun, s.Guest.LLAddr)
+	s.Tap.VnetHdr = req.Tap.VnetHdr
+	s.Tap.Owner = Owner{UID: req.Tap.UID, GID: req.Tap.GID, HasUID: req.Tap.HasUID, HasGID: req.Tap.HasGID}
+	if s.Gateway.Name != "" {
+		gateway := filter.Gateway{
+			LLAddr: s.Gateway.LLAddr, Host4: s.Guest.Addrs.Host4,
+			Host6: s.Guest.Addrs.Host6, LinkLocal: s.Guest.LinkLocal(),
+		}
+		s.Tap.Ingress = []Filter{{Match: gateway.Program(), Redirect: s.GatewayPeer.Name}}
+		s.GatewayPeer.Ingress = []Filter{{Redirect: s.Tap.Name}}
+	}
+	s.Tap.Ingress = append(s.Tap.Ingress, Filter{Redirect: s.HostPeer.Name})
+	s.HostPeer.Ingress = []Filter{{Redirect: s.Tap.Name}}
+}
+
+// podLink returns what all links of the pod's namespace have in common. The
+// pod's kernel must be silent on them: it would speak with the guest's
+// address.
+func (s *State) podLink(name, kind string, a vmid.LLAddr) Link {
+	return Link{
+		Name: name, Kind: kind, LLAddr: a, MTU: s.Guest.MTU,
+		PodGroup: true, Up: true, NoARP: true, NoAutoLL: true,
+	}
+}
+
+func (s *State) linkAddr(role vmid.Role) vmid.LLAddr {
+	return vmid.LinkAddr(role, s.Guest.Addrs.Guest4, s.Claim.VMID, s.Claim.Idx)
+}
+
+// cut shortens s to n bytes, as vmd's descriptions can be truncated.
+func cut(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+func boolValue(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,99 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+)
+
+// String returns the State as lines for ip, bridge and tc: what a person
+// would type to make the same links. Golden tests compare it, and people read
+// it.
+func (s *State) String() string {
+	var b strings.Builder
+	for _, n := range s.Links() {
+		if n.Name != "" {
+			p := printer{w: &b, link: n}
+			p.print()
+		}
+	}
+	return b.String()
+}
+
+// printer writes one link.
+type printer struct {
+	w    *strings.Builder
+	link Named
+}
+
+// linef writes a line, in the pod's namespace where the link is there.
+func (p *printer) linef(format string, args ...any) {
+	if p.link.Pod {
+		p.w.WriteString("pod: ")
+	}
+	fmt.Fprintf(p.w, format, args...)
+	p.w.WriteByte('\n')
+}
+
+func (p *printer) print() {
+	l := p.link.Link
+	if !l.Foreign {
+		p.printCreate()
+	}
+	for _, a := range l.AltNames {
+		p.linef("ip link property add dev %s altname %s", l.Name, a)
+	}
+	if l.Alias != "" {
+		p.linef("ip link set %s alias %s", l.Name, l.Alias)
+	}
+	p.printFlags()
+	for _, s := range l.Sysctls {
+		p.linef("sysctl net.ipv4.conf.%s.%s=%d", l.Name, s.Name, s.Value)
+	}
+	for i, f := range l.Ingress {
+		p.linef("tc filter add dev %s ingress pref %d # %s", l.Name, i+1, f)
+	}
+	if l.Master != "" {
+		p.linef("ip link set %s master %s", l.Name, l.Master)
+	}
+	for _, a := range l.Addrs {
+		p.linef("ip address add %s dev %s", a, l.Name)
+	}
+	p.linef("ip link set %s %s", l.Name, upWord(l.Up))
+	for _, r := range l.Routes {
+		p.linef("ip route add %s dev %s", r, l.Name)
+	}
+}
+
+func (p *printer) printCreate() {
+	l := p.link.Link
+	switch {
+	case l.Kind == KindTun:
+		p.linef("ip tuntap add %s mode tap %s # address %s mtu %d", l.Name, l.Owner, l.LLAddr, l.MTU)
+	case p.link.Pod:
+		p.linef("# %s address %s mtu %d", l.Name, l.LLAddr, l.MTU)
+	case l.Kind == KindVeth:
+		p.linef("ip link add %s address %s mtu %d group %d type veth peer name %s netns pod", l.Name, l.LLAddr, l.MTU, l.Group, l.Peer)
+	default:
+		p.linef("ip link add %s address %s mtu %d type %s", l.Name, l.LLAddr, l.MTU, l.Kind)
+	}
+}
+
+func (p *printer) printFlags() {
+	l := p.link.Link
+	if l.NoARP {
+		p.linef("ip link set %s arp off", l.Name)
+	}
+	if l.NoAutoLL {
+		p.linef("ip link set %s addrgenmode none", l.Name)
+	}
+	if l.NoIPv6 {
+		p.linef("sysctl net.ipv6.conf.%s.disable_ipv6=1", l.Name)
+	}
+}
+
+func upWord(up bool) string {
+	if up {
+		return "up"
+	}
+	return "down"
+}

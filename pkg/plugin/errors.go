@@ -1,0 +1,36 @@
+package plugin
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/vmtap/vmtap/pkg/config"
+)
+
+// cniError returns err as the CNI specification wants it: a code and one
+// line. What has no code is a failed call of the kernel's.
+func cniError(err error) error {
+	if err == nil {
+		return nil
+	}
+	code := config.CodeIO
+	var coded *config.Error
+	if errors.As(err, &coded) {
+		code = coded.Code
+	}
+	return types.NewError(uint(code), oneLine(err.Error()), "")
+}
+
+// oneLine makes several lines one, and control characters visible.
+func oneLine(s string) string {
+	s = strings.ReplaceAll(s, "\n", "; ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,189 @@
+package plugin
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	types100 "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/containernetworking/cni/pkg/version"
+
+	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/kernel"
+	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/pkg/result"
+)
+
+// Plugin is one call of the plugin. Its verbs must run on one OS thread
+// (runtime.LockOSThread), whose network namespace is the host's.
+type Plugin struct {
+	Stdout io.Writer // takes the result and nothing else
+}
+
+// Funcs returns the verbs for skel.
+func (p *Plugin) Funcs() skel.CNIFuncs {
+	return skel.CNIFuncs{Add: p.Add, Check: p.Check, Del: p.Del}
+}
+
+// Versions returns the versions of the CNI specification that the plugin
+// supports.
+func Versions() version.PluginInfo {
+	return version.PluginSupports("0.3.0", "0.3.1", "0.4.0", "1.0.0")
+}
+
+func input(args *skel.CmdArgs) config.Input {
+	return config.Input{
+		Stdin:       args.StdinData,
+		ContainerID: args.ContainerID,
+		IfName:      args.IfName,
+		Netns:       args.Netns,
+		Args:        args.Args,
+		MachineID:   machineID,
+	}
+}
+
+func machineID() (string, error) {
+	b, err := os.ReadFile("/etc/machine-id")
+	return strings.TrimSpace(string(b)), err
+}
+
+// inSession runs f in a session with the kernel.
+func inSession(f func(s *kernel.Session) error) error {
+	s, err := kernel.Open()
+	if err != nil {
+		return err
+	}
+	err = f(s)
+	if closeErr := s.Close(); err == nil {
+		return closeErr
+	}
+	return err
+}
+
+// Add makes the attachment and prints its result. Whatever fails, the result's
+// own printing included, undoes all that was done.
+func (p *Plugin) Add(args *skel.CmdArgs) error {
+	req, err := config.Parse(input(args))
+	if err != nil {
+		return cniError(err)
+	}
+	return cniError(inSession(func(s *kernel.Session) error {
+		if err := p.add(s, &req); err != nil {
+			return s.Undo(err)
+		}
+		return nil
+	}))
+}
+
+func (p *Plugin) add(s *kernel.Session, req *config.Request) error {
+	previous, err := result.Previous(req)
+	if err != nil {
+		return err
+	}
+	if err := s.LockAttachment(req.ContainerID, req.IfName); err != nil {
+		return err
+	}
+	if err := s.EnterPod(req.Netns, req.IfName); err != nil {
+		return err
+	}
+	observed, err := s.Observe(req)
+	if err != nil {
+		return err
+	}
+	if h := observed.HostLink; h != nil {
+		return config.Errorf(config.CodeTaken, "add %s: it exists, its host link is %s, DEL it first", plan.AttachmentName(req.ContainerID, req.IfName), h.Name)
+	}
+	if err := plan.CheckNode(req, &observed.Node); err != nil {
+		return err
+	}
+	state, err := apply(s, req, observed)
+	if err != nil {
+		return err
+	}
+	if err := s.Finish(); err != nil {
+		return err
+	}
+	return p.print(req, result.After(previous, result.New(req, &state)))
+}
+
+// apply changes the kernel, what attachments share first.
+func apply(s *kernel.Session, req *config.Request, observed *kernel.Observation) (plan.State, error) {
+	if err := s.EnsureForwarding(req, observed); err != nil {
+		return plan.State{}, err
+	}
+	if err := s.EnsureSwitch(req, observed); err != nil {
+		return plan.State{}, err
+	}
+	state, err := s.Claim(req, observed)
+	if err != nil {
+		return plan.State{}, err
+	}
+	return state, s.Apply(&state)
+}
+
+func (p *Plugin) print(req *config.Request, r *types100.Result) error {
+	versioned, err := r.GetAsVersion(req.CNIVersion)
+	if err != nil {
+		return fmt.Errorf("convert the result to version %s: %w", req.CNIVersion, err)
+	}
+	if err := versioned.PrintTo(p.Stdout); err != nil {
+		return config.Errorf(config.CodeIO, "write the result: %w", err)
+	}
+	return nil
+}
+
+// Check compares the attachment with what ADD made, and names every
+// difference.
+func (p *Plugin) Check(args *skel.CmdArgs) error {
+	req, err := config.Parse(input(args))
+	if err != nil {
+		return cniError(err)
+	}
+	return cniError(inSession(func(s *kernel.Session) error { return check(s, &req) }))
+}
+
+func check(s *kernel.Session, req *config.Request) error {
+	previous, err := result.Previous(req)
+	if err != nil {
+		return err
+	}
+	if previous == nil {
+		return config.Errorf(config.CodeInvalidConfig, "check %s: prevResult is missing", plan.AttachmentName(req.ContainerID, req.IfName))
+	}
+	if err := s.InspectPod(req.Netns); err != nil {
+		return err
+	}
+	observed, err := s.Observe(req)
+	if err != nil {
+		return err
+	}
+	want, err := s.Rebuild(req, observed)
+	if err != nil {
+		return err
+	}
+	have, err := s.Read(&want)
+	if err != nil {
+		return err
+	}
+	differences := append(plan.Diff(&want, &have), result.Missing(result.New(req, &want), previous)...)
+	if len(differences) > 0 {
+		return config.Errorf(config.CodeDiffers, "check %s: %s", plan.AttachmentName(req.ContainerID, req.IfName), strings.Join(differences, "; "))
+	}
+	return nil
+}
+
+// Del removes what is left of the attachment.
+func (p *Plugin) Del(args *skel.CmdArgs) error {
+	attachment, err := config.ParseAttachment(input(args))
+	if err != nil {
+		return cniError(err)
+	}
+	return cniError(inSession(func(s *kernel.Session) error {
+		if err := s.LockAttachment(attachment.ContainerID, attachment.IfName); err != nil {
+			return err
+		}
+		return s.Delete(attachment)
+	}))
+}

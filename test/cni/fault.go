@@ -1,0 +1,102 @@
+package cni
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Step is one system call of a plugin that has an effect outside the process, or whose failure a plugin must be able
+// to bear. Steps are counted over all threads: a Go program's calls wander between them, so that strace, which counts
+// per thread, cannot say which call of a program is its n-th.
+type Step struct {
+	N        int // from 1
+	Call     string
+	Detail   string   // the request, path or number that says which of its kind it is
+	Messages []string // the netlink messages that it sends
+	Changes  bool     // whether anything outlives the process's death after it
+}
+
+func (s Step) String() string {
+	return strings.TrimRight(fmt.Sprintf("%d %s %s", s.N, s.Call, strings.Join(append([]string{s.Detail}, s.Messages...), " ")), " ")
+}
+
+// Fault is what goes wrong at a step. One of Kill, Message and Err is set.
+type Fault struct {
+	Step int
+	Err  unix.Errno // the call fails with it and is not carried out
+	Kill bool       // the plugin is killed, and the call not carried out
+	// Message is the number, from 1, of one of the step's netlink messages, which the kernel refuses (with EOPNOTSUPP)
+	// while it carries out the others of the same send. Its type is overwritten where the plugin sends it from.
+	Message int
+}
+
+func (f Fault) String() string {
+	switch {
+	case f.Kill:
+		return fmt.Sprintf("killed at step %d", f.Step)
+	case f.Message != 0:
+		return fmt.Sprintf("message %d of step %d refused", f.Message, f.Step)
+	}
+	return fmt.Sprintf("%v at step %d", f.Err, f.Step)
+}
+
+// Faults are all that can go wrong where a plugin takes these steps: at each step that changes something it is killed,
+// at each it fails with each of the errors, and each netlink message is refused.
+func Faults(steps []Step, errs ...unix.Errno) []Fault {
+	var faults []Fault
+	for _, s := range steps {
+		if s.Changes {
+			faults = append(faults, Fault{Step: s.N, Kill: true})
+		}
+		for _, err := range errs {
+			faults = append(faults, Fault{Step: s.N, Err: err})
+		}
+		for i := range s.Messages {
+			faults = append(faults, Fault{Step: s.N, Message: i + 1})
+		}
+	}
+	return faults
+}
+
+// Trace is what the last run of a plugin did. Calls of its delegates are not in it.
+type Trace struct {
+	mu       sync.Mutex
+	steps    []Step
+	injected bool
+}
+
+// Steps are the steps that the run took.
+func (tr *Trace) Steps() []Step {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return append([]Step(nil), tr.steps...)
+}
+
+// Injected says whether the run came to the step of the fault.
+func (tr *Trace) Injected() bool {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.injected
+}
+
+func (tr *Trace) String() string {
+	var b strings.Builder
+	for _, s := range tr.Steps() {
+		fmt.Fprintln(&b, s)
+	}
+	return b.String()
+}
+
+// Traced returns the plugin so that its steps are noted. It is for one call at a time, and not for a plugin in a Wrap.
+func (p *Plugin) Traced() (*Plugin, *Trace) { return p.Faulty(Fault{}) }
+
+// Faulty returns the plugin so that the fault happens in each of its runs, and steps are noted as by Traced.
+func (p *Plugin) Faulty(f Fault) (*Plugin, *Trace) {
+	s := &supervisor{fault: f, trace: new(Trace)}
+	w := *p
+	w.faulty = s
+	return &w, s.trace
+}

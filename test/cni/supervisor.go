@@ -1,0 +1,130 @@
+package cni
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// supervisor lets the plugin's watched calls happen, and one of them go wrong.
+type supervisor struct {
+	fault Fault
+	trace *Trace
+}
+
+// start calls f, which starts the plugin, on a thread whose children are supervised.
+func (s *supervisor) start(f func() error) error {
+	s.trace.mu.Lock()
+	s.trace.steps, s.trace.injected = nil, false
+	s.trace.mu.Unlock()
+	started := make(chan error)
+	go onLostThread(func() {
+		fd, err := listen()
+		if err != nil {
+			started <- err
+			return
+		}
+		go s.serve(fd, unix.Gettid())
+		started <- f()
+	})
+	return <-started
+}
+
+// onLostThread calls f on a thread that then ends. It does not take the process's first thread, which cannot end.
+func onLostThread(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != unix.Getpid() {
+		f()
+		return // without unlocking: the thread ends with the goroutine
+	}
+	defer runtime.UnlockOSThread()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		onLostThread(f)
+	}()
+	<-done
+}
+
+// serve answers until neither the starting thread nor any process is left that could ask.
+func (s *supervisor) serve(fd, starter int) {
+	defer unix.Close(fd)
+	plugin := 0
+	for {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		if _, err := unix.Poll(poll, -1); err != nil && err != unix.EINTR {
+			return
+		}
+		if poll[0].Revents&unix.POLLIN == 0 {
+			if poll[0].Revents != 0 {
+				return
+			}
+			continue
+		}
+		n, err := receive(fd)
+		if err != nil {
+			continue // the thread died, or was interrupted and will ask again
+		}
+		a := answer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
+		if int(n.pid) != starter {
+			process := processOf(int(n.pid))
+			if plugin == 0 {
+				plugin = process // no delegate can be before it
+			}
+			if process == plugin {
+				a = s.step(n, process)
+			}
+		}
+		reply(fd, a)
+	}
+}
+
+// step notes a call of the plugin and says what becomes of it.
+func (s *supervisor) step(n notification, process int) answer {
+	a := answer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
+	step, messages, ok := describe(n, process)
+	if !ok {
+		return a
+	}
+	s.trace.mu.Lock()
+	defer s.trace.mu.Unlock()
+	step.N = len(s.trace.steps) + 1
+	s.trace.steps = append(s.trace.steps, step)
+	if s.fault.Step != step.N {
+		return a
+	}
+	switch {
+	case s.fault.Kill:
+		s.trace.injected = unix.Kill(process, unix.SIGKILL) == nil
+		// Should the answer be faster than death, the call must not be carried out.
+		return answer{id: n.id, errno: -int32(unix.EINTR)}
+	case s.fault.Message != 0:
+		if s.fault.Message <= len(messages) {
+			s.trace.injected = messages[s.fault.Message-1].refuse(process) == nil
+		}
+		return a
+	}
+	s.trace.injected = true
+	return answer{id: n.id, errno: -int32(s.fault.Err)}
+}
+
+// processOf is the process of a thread, or 0 if it is gone.
+func processOf(thread int) int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", thread))
+	if err != nil {
+		return 0
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(status)); lines.Scan(); {
+		if number, ok := strings.CutPrefix(lines.Text(), "Tgid:"); ok {
+			process, _ := strconv.Atoi(strings.TrimSpace(number))
+			return process
+		}
+	}
+	return 0
+}

@@ -14,8 +14,12 @@ import (
 // conn is a route netlink socket of one namespace.
 type conn struct {
 	fd  int
-	buf [replies][replySize]byte
+	buf *answerBuffer
 }
+
+// answerBuffer is where answers are read into. The connections of a session
+// share one: they are used one after the other.
+type answerBuffer [replies][replySize]byte
 
 const (
 	// maxBatch keeps a batch's answers within a socket's receive buffer.
@@ -29,12 +33,12 @@ const (
 
 // openConn opens a socket in the calling thread's network namespace. The
 // socket stays there, whichever thread uses it.
-func openConn() (*conn, error) {
+func openConn(buf *answerBuffer) (*conn, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
-	c := &conn{fd: fd}
+	c := &conn{fd: fd, buf: buf}
 	// Reasons in words, and errors without the request they answer.
 	for _, option := range []int{unix.NETLINK_EXT_ACK, unix.NETLINK_CAP_ACK} {
 		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, option, 1); err != nil {

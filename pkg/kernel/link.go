@@ -18,7 +18,8 @@ const (
 	devconf6AcceptRA     = 3      // ipv6.h
 	devconf6Forwarding   = 0
 	devconf6Disable      = 26
-	addrGenModeNone      = 1 // if_link.h
+	addrGenModeNone      = 1  // if_link.h
+	minMTU               = 68 // if_ether.h, ETH_MIN_MTU
 	nestedFlag           = unix.NLA_F_NESTED
 )
 
@@ -117,12 +118,14 @@ func (e *vethEnd) attrs() []*nl.RtAttr {
 	}
 }
 
-// createBridge makes a bridge, down.
+// createBridge makes a bridge, down, and not yet with its mtu: a bridge takes
+// that of its smallest port, until one is set that is not what it has.
 func createBridge(index int32, l *plan.Link) *message {
 	m := newMessage(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "create bridge %s", l.Name)
 	m.AddData(ifinfo(index))
 	m.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, text(l.Name)))
 	m.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, l.LLAddr[:]))
+	m.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(otherMTU(l.MTU)))))
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(unix.IFLA_INFO_KIND, text(plan.KindBridge))
 	data := info.AddRtAttr(unix.IFLA_INFO_DATA, nil)
@@ -130,6 +133,14 @@ func createBridge(index int32, l *plan.Link) *message {
 	data.AddRtAttr(unix.IFLA_BR_VLAN_DEFAULT_PVID, nl.Uint16Attr(0))
 	m.AddData(info)
 	return m
+}
+
+// otherMTU returns an mtu that is not mtu.
+func otherMTU(mtu int) int {
+	if mtu == minMTU {
+		return mtu + 1
+	}
+	return mtu - 1
 }
 
 // addAltNames gives a link altnames, several in one message.

@@ -3,7 +3,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"time"
 
@@ -21,24 +20,25 @@ const (
 
 // lockFile is the one lock of a node: byte ranges of a file, held by open
 // file description, so that the kernel lets go when the process dies.
-type lockFile struct{ file *os.File }
+type lockFile struct{ fd int }
 
 func openLock() (*lockFile, error) {
-	const flags = os.O_RDWR | os.O_CREATE | unix.O_NOFOLLOW
-	f, err := os.OpenFile(lockPath, flags, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
+	// Not by package os, which would set up its poller for it.
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Open(lockPath, flags, 0o600)
+	if errors.Is(err, unix.ENOENT) {
 		if err := os.MkdirAll(lockDir, 0o700); err != nil {
 			return nil, config.Errorf(config.CodeIO, "make lock directory: %w", err)
 		}
-		f, err = os.OpenFile(lockPath, flags, 0o600)
+		fd, err = unix.Open(lockPath, flags, 0o600)
 	}
 	if err != nil {
-		return nil, config.Errorf(config.CodeIO, "open lock: %w", err)
+		return nil, config.Errorf(config.CodeIO, "open lock %s: %w", lockPath, err)
 	}
-	return &lockFile{f}, nil
+	return &lockFile{fd}, nil
 }
 
-func (l *lockFile) close() error { return l.file.Close() }
+func (l *lockFile) close() error { return unix.Close(l.fd) }
 
 // lock takes one byte of the file, what says whose. It waits no longer than
 // lockTimeout.
@@ -74,7 +74,7 @@ func (l *lockFile) unlock(offset int64) error {
 
 func (l *lockFile) set(cmd int, kind int16, offset int64) error {
 	for {
-		err := unix.FcntlFlock(l.file.Fd(), cmd, &unix.Flock_t{Type: kind, Start: offset, Len: 1})
+		err := unix.FcntlFlock(uintptr(l.fd), cmd, &unix.Flock_t{Type: kind, Start: offset, Len: 1})
 		if !errors.Is(err, unix.EINTR) {
 			return err
 		}

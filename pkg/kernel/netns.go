@@ -56,7 +56,7 @@ type podFiles struct {
 // openInNetns opens a netlink socket and, if wanted, /dev/net/tun in a
 // namespace. A thread of its own enters it and never comes back: it ends with
 // the goroutine, so that no thread of the process is ever in a pod.
-func openInNetns(fd int, withTun bool) (podFiles, error) {
+func openInNetns(fd int, buf *answerBuffer, withTun bool) (podFiles, error) {
 	type result struct {
 		podFiles
 		err error
@@ -65,18 +65,18 @@ func openInNetns(fd int, withTun bool) (podFiles, error) {
 	go func() {
 		runtime.LockOSThread() // and never unlocked
 		var r result
-		r.podFiles, r.err = openHere(fd, withTun)
+		r.podFiles, r.err = openHere(fd, buf, withTun)
 		done <- r
 	}()
 	r := <-done
 	return r.podFiles, r.err
 }
 
-func openHere(fd int, withTun bool) (podFiles, error) {
+func openHere(fd int, buf *answerBuffer, withTun bool) (podFiles, error) {
 	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
 		return podFiles{}, fmt.Errorf("enter the pod's namespace: %w", err)
 	}
-	c, err := openConn()
+	c, err := openConn(buf)
 	if err != nil || !withTun {
 		return podFiles{conn: c}, err
 	}

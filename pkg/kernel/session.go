@@ -33,7 +33,7 @@ type indexes struct {
 
 // Open begins a session.
 func Open() (*Session, error) {
-	c, err := openConn()
+	c, err := openConn(new(answerBuffer))
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +104,6 @@ func (s *Session) openPod(netns string, withTun bool) error {
 		return err
 	}
 	s.podNS = fd
-	s.pod, err = openInNetns(fd, withTun)
+	s.pod, err = openInNetns(fd, s.host.buf, withTun)
 	return err
 }

@@ -56,9 +56,10 @@ func (s *Session) createSwitch(want plan.Link) error {
 	}
 	create := createBridge(index, &want)
 	mark := addAltNames(index, want.Name, want.AltNames).allow(unix.ENODEV)
-	// One send: a bridge is never without its mark. The mark fails with the
-	// bridge, as no link has the index then.
-	if err := s.host.do(create, mark); err != nil && !errors.Is(create.err, unix.EEXIST) {
+	mtu := setLink(index, want.Name, change{mtu: want.MTU}).allow(unix.ENODEV)
+	// One send: a bridge is never without its mark and its mtu. Those fail
+	// with the bridge, as no link has the index then.
+	if err := s.host.do(create, mark, mtu); err != nil && !errors.Is(create.err, unix.EEXIST) {
 		return errors.Join(err, s.host.do(deleteLink(index, want.Name)))
 	}
 	return nil
@@ -81,8 +82,8 @@ func (s *Session) finishSwitch(have *link, want *plan.Link) error {
 	if have.lladdr != want.LLAddr {
 		c.lladdr = want.LLAddr
 	}
-	if have.mtu != want.MTU || !have.up {
-		c.mtu = want.MTU // only one that is set after the create is pinned
+	if have.mtu != want.MTU {
+		c.mtu = want.MTU
 	}
 	for _, v := range want.Sysctls {
 		if have.sysctl(v.Name) != v.Value {

@@ -38,16 +38,25 @@ func lladdrName(a vmid.LLAddr, bridge string) string { return a.Hex() + ".lladdr
 
 func addrName(guest4 netip.Addr) string { return guest4.String() }
 
-// isGateway reports whether a link with these altnames is a gateway of
-// vmtap's.
-func isGateway(altNames []string) bool {
-	return slices.ContainsFunc(altNames, func(a string) bool { return strings.HasPrefix(a, gatewayMark) })
+// gatewayOf returns the attachment, as AttachmentName has it, that a gateway
+// with these altnames belongs to. It reports false if they are no gateway's.
+func gatewayOf(altNames []string) (attachment string, ok bool) {
+	for _, a := range altNames {
+		attachment, ok = strings.CutPrefix(a, gatewayMark)
+		if ok && strings.Contains(attachment, "@") {
+			return attachment, true
+		}
+	}
+	return "", false
 }
 
 // IsOwned reports whether altnames hold a mark of ownership: a host link
 // carries its network's, a gateway its attachment's.
 func IsOwned(altNames []string) bool {
-	return isGateway(altNames) || slices.ContainsFunc(altNames, func(a string) bool {
+	if _, ok := gatewayOf(altNames); ok {
+		return true
+	}
+	return slices.ContainsFunc(altNames, func(a string) bool {
 		_, ok := networkOf(a)
 		return ok
 	})
@@ -62,10 +71,11 @@ func IsOfNetwork(altNames []string, network string) bool {
 }
 
 // networkOf is the inverse of NetworkName. It reports false for every other
-// altname.
+// altname, that of an attachment whose container id looks like one included:
+// a network's name has no '@'.
 func networkOf(altName string) (network string, ok bool) {
 	link, network, ok := strings.Cut(altName, ".net.")
-	if _, _, isLink := vmid.ParseHostLink(link); !isLink {
+	if _, _, isLink := vmid.ParseHostLink(link); !isLink || network == "" || strings.Contains(network, "@") {
 		return "", false
 	}
 	return network, ok

@@ -181,17 +181,35 @@ func (c *chooser) tryInterface(id uint32, idx int) (claim Claim, holder string, 
 	gateway := vmid.Gateway(id, idx)
 	for _, name := range names {
 		found := c.known[name]
-		switch {
-		case found == nil:
-		case name == gateway && c.known[vmid.HostLink(id, idx)] == nil && isGateway(found.AltNames):
-			// A gateway never precedes its host link, and we hold the
-			// claims lock: this one was left behind.
-			claim.DeadGateway = found.Name
-		default:
-			return Claim{}, found.Name, nil
+		if found == nil {
+			continue
 		}
+		if name == gateway {
+			dead, err := c.isDead(found)
+			if err != nil {
+				return Claim{}, "", err
+			}
+			if dead {
+				claim.DeadGateway = found.Name
+				continue
+			}
+		}
+		return Claim{}, found.Name, nil
 	}
 	return claim, "", nil
+}
+
+// isDead reports whether a link is a gateway of vmtap's that was left behind:
+// a gateway never precedes its host link, and we hold the claims lock. The
+// host link is looked for by its attachment, since somebody may have given it
+// another name.
+func (c *chooser) isDead(gateway *Found) (bool, error) {
+	attachment, ok := gatewayOf(gateway.AltNames)
+	if !ok {
+		return false, nil
+	}
+	hostLink, err := c.get(attachment)
+	return hostLink == nil, err
 }
 
 // interfaceNames are the names that (vmid, idx) stands for.

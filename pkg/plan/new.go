@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -37,7 +38,21 @@ func New(req *config.Request, node *Node, claim Claim) (State, error) {
 		s.Layer3().addLayer3(req, s.Guest)
 	}
 	s.addTap(req)
+	if err := s.checkLLAddr(); err != nil {
+		return State{}, err
+	}
 	return s, nil
+}
+
+// checkLLAddr refuses a requested lladdr that a link of vmtap's own has: the
+// guest would be taken for it.
+func (s *State) checkLLAddr() error {
+	for _, n := range s.Links() {
+		if n.Name != "" && n.Link != &s.Tap && n.LLAddr == s.Guest.LLAddr {
+			return config.Errorf(config.CodeTaken, "claim lladdr %s: the %s %q has it, choose another or none", s.Guest.LLAddr, n.Role, n.Name)
+		}
+	}
+	return nil
 }
 
 // checkRequestedIPs refuses addresses, asked for by the capability "ips",
@@ -78,23 +93,13 @@ func SwitchLink(req *config.Request, node *Node) Link {
 	}
 	l.LLAddr = vmid.BridgeAddr(l.Name)
 	l.AltNames = []string{SwitchName(l.Name)}
-	l.MTU = bridgeMTU(req, node)
+	l.MTU = cmp.Or(switchMTU(req, node), MTU(req, node))
 	l.NoIPv6 = true
 	l.Sysctls = []Sysctl{{"arp_ignore", 1}}
 	// A bridge is a layer 3 interface of its own: without this every guest
 	// could send frames to its address and have them routed by the host.
 	l.Ingress = []Filter{{Match: filter.DropAll()}}
 	return l
-}
-
-func bridgeMTU(req *config.Request, node *Node) int {
-	switch {
-	case req.Switch.MTU != 0:
-		return req.Switch.MTU
-	case node.Bridge.Name != "":
-		return node.Bridge.MTU
-	}
-	return MTU(req, node)
 }
 
 func (s *State) addHostLink(req *config.Request) {

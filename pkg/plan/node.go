@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/vmtap/vmtap/pkg/config"
@@ -30,22 +31,12 @@ func CheckNode(req *config.Request, node *Node) error {
 	switch {
 	case b.Name == "" && !req.Switch.Create:
 		return config.Errorf(config.CodeInvalidConfig, "find switch %q: no such bridge, make it or set switch.create", req.Switch.Interface)
-	case b.Name == "":
-		return checkNewBridge(req)
-	case b.Kind != KindBridge:
+	case b.Name != "" && b.Kind != KindBridge:
 		return config.Errorf(config.CodeInvalidConfig, "use switch %q: it is a %s, not a bridge", b.Name, kindWord(b.Kind))
 	}
-	if mtu := MTU(req, node); mtu < b.MTU {
-		return config.Errorf(config.CodeInvalidConfig, "set mtu %d: below the %d of switch %q, it would shrink the switch", mtu, b.MTU, b.Name)
-	}
-	return checkMTU6(req, MTU(req, node))
-}
-
-// checkNewBridge refuses a new bridge that its first port would shrink.
-func checkNewBridge(req *config.Request) error {
-	mtu := MTU(req, &Node{})
-	if mtu < req.Switch.MTU {
-		return config.Errorf(config.CodeInvalidConfig, "set mtu %d: below switch.mtu %d, it would shrink the switch", mtu, req.Switch.MTU)
+	mtu := MTU(req, node)
+	if of := switchMTU(req, node); mtu < of {
+		return config.Errorf(config.CodeInvalidConfig, "set mtu %d: below the %d of switch %q, it would shrink the switch", mtu, of, req.Switch.Interface)
 	}
 	return checkMTU6(req, mtu)
 }
@@ -73,17 +64,20 @@ func kindWord(kind string) string {
 }
 
 // MTU returns the mtu that all links of the interface get: the requested one,
-// else the bridge's, else that of the bridge to be made, else the default.
+// else the switch's, else the default.
 func MTU(req *config.Request, node *Node) int {
-	switch {
-	case req.MTU != 0:
-		return req.MTU
-	case node.Bridge.Name != "":
-		return node.Bridge.MTU
-	case req.Switch != nil && req.Switch.MTU != 0:
-		return req.Switch.MTU
+	return cmp.Or(req.MTU, switchMTU(req, node), config.DefaultMTU)
+}
+
+// switchMTU returns the mtu that the bridge is to have: of one that vmtap
+// makes or made the configured one, else the one it has; 0 if neither is
+// known.
+func switchMTU(req *config.Request, node *Node) int {
+	b := &node.Bridge
+	if sw := req.Switch; sw != nil && sw.MTU != 0 && (b.Name == "" || b.Ours) {
+		return sw.MTU
 	}
-	return config.DefaultMTU
+	return b.MTU
 }
 
 // isSwitchAlias reports whether an alias is a description that vmtap, as vmd,

@@ -68,7 +68,7 @@ func (p *printer) printCreate() {
 	l := p.link.Link
 	switch {
 	case l.Kind == KindTun:
-		p.linef("ip tuntap add %s mode tap %s # address %s mtu %d", l.Name, l.Owner, l.LLAddr, l.MTU)
+		p.linef("ip tuntap add %s mode tap%s # address %s mtu %d", l.Name, tapWords(l), l.LLAddr, l.MTU)
 	case p.link.Pod:
 		p.linef("# %s address %s mtu %d", l.Name, l.LLAddr, l.MTU)
 	case l.Kind == KindVeth:
@@ -80,6 +80,9 @@ func (p *printer) printCreate() {
 
 func (p *printer) printFlags() {
 	l := p.link.Link
+	if l.PodGroup {
+		p.linef("ip link set %s group <the host link's ifindex>", l.Name)
+	}
 	if l.NoARP {
 		p.linef("ip link set %s arp off", l.Name)
 	}
@@ -89,6 +92,18 @@ func (p *printer) printFlags() {
 	if l.NoIPv6 {
 		p.linef("sysctl net.ipv6.conf.%s.disable_ipv6=1", l.Name)
 	}
+}
+
+// tapWords returns a tap's options, each with a space before it.
+func tapWords(l *Link) string {
+	var words string
+	if l.Owner != (Owner{}) {
+		words = " " + l.Owner.String()
+	}
+	if l.VnetHdr {
+		words += " vnet_hdr"
+	}
+	return words
 }
 
 func upWord(up bool) string {

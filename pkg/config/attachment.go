@@ -1,16 +1,24 @@
 package config
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+)
 
 // ParseAttachment reads what DEL wants of a call. Of the configuration only
 // the network's name is looked at: whatever else changed or broke since ADD
 // must not stop DEL, or the pod could never be removed. For the same reason a
-// name that no ADD accepts is no error here; see Attachment.Possible.
+// name that no ADD accepts is no error here; see Attachment.Possible. Errors
+// are *Error: CodeDecoding if stdin is no JSON object or the name no string,
+// CodeInvalidConfig if there is no name.
 func ParseAttachment(in Input) (Attachment, error) {
 	// encoding/json into a map takes the last of two equal keys, as libcni
 	// does, and any depth and size.
 	var top map[string]json.RawMessage
 	if err := json.Unmarshal(in.Stdin, &top); err != nil {
+		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return Attachment{}, Errorf(CodeDecoding, "decode configuration: want an object, have %s", clip(string(in.Stdin)))
+		}
 		return Attachment{}, Errorf(CodeDecoding, "decode configuration: %s", clip(err.Error()))
 	}
 	raw, ok := top["name"]

@@ -68,7 +68,7 @@ func (d *draft) readArgChoices(args cniArgs) {
 	}
 }
 
-// readCNIArgs reads args.cni.vmtap, to where Multus brings cni-args. The rest
+// readCNIArgs reads args.cni.vmtap, where Multus puts cni-args. The rest
 // of args is for others.
 func (d *draft) readCNIArgs(top *fields) {
 	f := top

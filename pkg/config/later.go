@@ -70,7 +70,7 @@ func readGuard(f *fields) {
 	guard, ok := f.get("guard")
 	guarded := ok && readGuardValue(guard)
 	if guarded && given && !lock {
-		locked.refuse("contradicts guard, which is void without it")
+		locked.refuse("contradicts guard, which is void without it, set it to true or drop guard")
 	}
 	if lock {
 		locked.notYet()

@@ -28,8 +28,6 @@ type idRange struct{ min, max uint32 }
 
 func (r idRange) contains(id uint32) bool { return r.min <= id && id <= r.max }
 
-func (r idRange) String() string { return fmt.Sprintf("%d-%d", r.min, r.max) }
-
 // parseRange reads "1-255", or "7" for 7-7.
 func parseRange(s string) (idRange, error) {
 	from, to, both := strings.Cut(s, "-")

@@ -24,7 +24,12 @@ type Input struct {
 func Versions() []string { return []string{"0.3.0", "0.3.1", "0.4.0", "1.0.0"} }
 
 // Parse reads and checks one call of ADD or CHECK. Every error is an *Error
-// of one line.
+// of one line, the first thing wrong: CodeVersion for the cniVersion;
+// CodeUnsupportedField for a key that is unknown, or a value that is not
+// supported yet; CodeDecoding for what is no JSON or has a wrong type;
+// CodeEnvironment for the CNI_ variables; CodeIO if the machine id cannot be
+// read; CodeInvalidConfig for values that are out of range, contradict each
+// other, or are not a tenant's to choose.
 func Parse(in Input) (Request, error) {
 	d := &draft{problem: &problem{}}
 	args := d.readEnvironment(in)

@@ -59,7 +59,11 @@ func (n node) is(kinds ...kind) bool {
 	for _, k := range kinds {
 		want = append(want, k.String())
 	}
-	n.fail(CodeDecoding, "read %s: want %s, have %s", n.path, strings.Join(want, " or "), n.value.kind)
+	have := n.value.kind.String()
+	if n.value.kind == boolean {
+		have = show(n.value)
+	}
+	n.fail(CodeDecoding, "read %s: want %s, have %s", n.path, strings.Join(want, " or "), have)
 	return false
 }
 

@@ -22,8 +22,8 @@ const (
 	annotationKubeVirt = "kubevirt.io/domain"
 )
 
-// runtime is what stands in runtimeConfig, zero for what does not.
-type runtime struct {
+// runtimeConfig is what stands in the key of that name, zero for what does not.
+type runtimeConfig struct {
 	lladdr       vmid.LLAddr
 	ips          []netip.Prefix
 	annotations  *fields // ours, the prefix cut off
@@ -33,13 +33,13 @@ type runtime struct {
 // readRuntime reads runtimeConfig. A runtime sends only what capabilities
 // declare, so what is there without is not looked at; but for the bandwidth,
 // which a caller would miss.
-func readRuntime(top *fields) runtime {
+func readRuntime(top *fields) runtimeConfig {
 	declared := readCapabilities(top)
 	f := top.injectedObject("runtimeConfig")
 	if n, ok := f.anyCase(runtimeBandwidth); ok {
 		n.notYet()
 	}
-	var r runtime
+	var r runtimeConfig
 	if n, ok := f.anyCase(runtimeMAC); ok && slices.Contains(declared, runtimeMAC) {
 		r.lladdr = parsed(n, parseLLAddr)
 	}

@@ -27,13 +27,20 @@ func (f *fields) foreign(key string) bool {
 
 // advice says what was probably meant by an unknown key.
 func (f *fields) advice(key string) string {
-	if f.path == "" {
-		if outer, inner, ok := strings.Cut(key, "."); ok && slices.Contains(f.asked, outer) {
-			return ", write " + quote(inner) + " inside " + outer
+	if outer, inner, ok := strings.Cut(key, "."); ok && f.path == "" && slices.Contains(f.asked, outer) {
+		return ", write " + quote(inner) + " inside " + outer
+	}
+	if word := translation(key); word != "" {
+		last := word[strings.LastIndexByte(word, '.')+1:]
+		switch {
+		case f.path == "":
+			return ", vmtap's word is " + word
+		case slices.Contains(f.asked, last):
+			return ", vmtap's word is " + f.prefix + last
 		}
-		if a := translation(key); a != "" {
-			return ", " + a
-		}
+	}
+	if a := instead(key); a != "" && f.path == "" {
+		return ", " + a
 	}
 	if near := nearest(key, f.asked); near != "" {
 		return ", did you mean " + f.prefix + near + "?"
@@ -41,42 +48,50 @@ func (f *fields) advice(key string) string {
 	return ""
 }
 
-// translation says what vmtap's word is for a key of a reference plugin, or
-// for a key that stands on the wrong level. It returns "" for all others.
+// translation returns vmtap's word for a key of a reference plugin, or for a
+// key that stands on the wrong level, and "" for all others.
 func translation(key string) string {
 	switch key {
 	case "bridge", "brName", "master", "interface":
-		return "vmtap's word is switch.interface"
-	case "mac", "hwaddr":
-		return "vmtap's word is lladdr"
-	case "macspoofchk":
-		return "vmtap's word is locked"
-	case "isGateway", "isDefaultGateway":
-		return "vmtap's word is local"
-	case "ipMasqBackend":
-		return "vmtap's word is ipMasq, and it has one way"
-	case "vlanId":
-		return "vmtap's word is vlan"
-	case "vrfname", "table":
-		return "vmtap's word is rdomain"
-	case "disableContainerInterface":
-		return "vmtap's word is up"
-	case "owner", "uid":
-		return "vmtap's word is tap.uid"
-	case "gid":
-		return "vmtap's word is tap.gid"
-	case "multi_queue", "multiQueue":
-		return "vmtap's word is tap.multiQueue"
-	case "vnet_hdr", "vnetHdr":
-		return "vmtap's word is tap.vnetHdr"
-	case "selinuxContext":
-		return "vmtap's word is tap.selinuxContext"
-	case "prefix", "prefix6", "inet6", "bits":
-		return "vmtap's word is local." + key
-	case "range", "probe":
-		return "vmtap's word is vmid." + key
+		return "switch.interface"
 	case "create":
-		return "vmtap's word is switch.create"
+		return "switch.create"
+	case "isGateway", "isDefaultGateway":
+		return "local"
+	case "prefix", "prefix6", "inet6", "bits":
+		return "local." + key
+	case "mac", "hwaddr":
+		return "lladdr"
+	case "macspoofchk":
+		return "locked"
+	case "ipMasqBackend":
+		return "ipMasq"
+	case "vlanId":
+		return "vlan"
+	case "vrfname", "table":
+		return "rdomain"
+	case "disableContainerInterface":
+		return "up"
+	case "owner", "uid":
+		return "tap.uid"
+	case "gid":
+		return "tap.gid"
+	case "multi_queue", "multiQueue":
+		return "tap.multiQueue"
+	case "vnet_hdr", "vnetHdr":
+		return "tap.vnetHdr"
+	case "selinuxContext":
+		return "tap.selinuxContext"
+	case "range", "probe":
+		return "vmid." + key
+	}
+	return ""
+}
+
+// instead says what to do about a key of a reference plugin for which vmtap
+// has no word.
+func instead(key string) string {
+	switch key {
 	case "hairpinMode":
 		return "vmtap has none: a guest's own frames never come back to it"
 	case "promiscMode":

@@ -42,7 +42,7 @@ type jump struct {
 func newAssembler(size int) *assembler {
 	return &assembler{
 		code:   make([]bpf.RawInstruction, 0, size),
-		jumps:  make([]jump, 0, size),
+		jumps:  make([]jump, 0, size/2), // mostly, a load and a jump go together
 		labels: make(map[label]int, 16),
 	}
 }

@@ -46,7 +46,7 @@ const (
 
 // arpRequest is how an ARP request for an IPv4 address on Ethernet begins:
 // hardware and protocol type, their lengths, operation.
-var arpRequest = [8]byte{0, 1, typeIPv4 >> 8, typeIPv4 & 0xff, 6, 4, 0, 1}
+const arpRequest = "\x00\x01\x08\x00\x06\x04\x00\x01"
 
 // ports are a UDP header's two ports, read as one word.
 func ports(src, dst uint16) uint32 { return uint32(src)<<16 | uint32(dst) }

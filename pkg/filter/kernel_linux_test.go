@@ -79,7 +79,11 @@ func newTap(t *testing.T, name string) tap {
 	if err != nil {
 		t.Fatalf("/dev/net/tun: %v", err)
 	}
-	t.Cleanup(func() { unix.Close(fd) })
+	t.Cleanup(func() {
+		if err := unix.Close(fd); err != nil {
+			t.Errorf("close %s: %v", name, err)
+		}
+	})
 	req, err := unix.NewIfreq(name)
 	if err != nil {
 		t.Fatal(err)

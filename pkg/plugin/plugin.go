@@ -30,7 +30,7 @@ func (p *Plugin) Funcs() skel.CNIFuncs {
 // Versions returns the versions of the CNI specification that the plugin
 // supports.
 func Versions() version.PluginInfo {
-	return version.PluginSupports("0.3.0", "0.3.1", "0.4.0", "1.0.0")
+	return version.PluginSupports(config.Versions()...)
 }
 
 func input(args *skel.CmdArgs) config.Input {
@@ -179,6 +179,9 @@ func (p *Plugin) Del(args *skel.CmdArgs) error {
 	attachment, err := config.ParseAttachment(input(args))
 	if err != nil {
 		return cniError(err)
+	}
+	if !attachment.Possible() {
+		return nil // no ADD can have made it
 	}
 	return cniError(inSession(func(s *kernel.Session) error {
 		if err := s.LockAttachment(attachment.ContainerID, attachment.IfName); err != nil {

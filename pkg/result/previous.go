@@ -1,6 +1,7 @@
 package result
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -16,6 +17,9 @@ func Previous(req *config.Request) (*types100.Result, error) {
 	if req.PrevResult == nil {
 		return nil, nil //nolint:nilnil // no result is a result here
 	}
+	if err := refuseNulls(req.PrevResult); err != nil {
+		return nil, config.Errorf(config.CodeDecoding, "read prevResult: %w", err)
+	}
 	raw, err := version.NewResult(req.CNIVersion, req.PrevResult)
 	if err != nil {
 		return nil, config.Errorf(config.CodeDecoding, "read prevResult: %w", err)
@@ -25,6 +29,25 @@ func Previous(req *config.Request) (*types100.Result, error) {
 		return nil, config.Errorf(config.CodeDecoding, "read prevResult: %w", err)
 	}
 	return r, nil
+}
+
+// refuseNulls refuses a null in the lists of a result: the CNI library would
+// make a nil pointer of it, and follow it.
+func refuseNulls(prevResult []byte) error {
+	var r map[string]json.RawMessage
+	if err := json.Unmarshal(prevResult, &r); err != nil {
+		return err
+	}
+	for key, value := range r {
+		var list []json.RawMessage
+		if err := json.Unmarshal(value, &list); err != nil {
+			continue // no list
+		}
+		if slices.ContainsFunc(list, func(v json.RawMessage) bool { return string(v) == "null" }) {
+			return fmt.Errorf("%.64q holds null", key)
+		}
+	}
+	return nil
 }
 
 // After returns own as it is after an earlier plugin's result: that one's

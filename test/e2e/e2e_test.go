@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
@@ -181,3 +182,13 @@ func linkIn(t testing.TB, ns *netns.NS, name string) link {
 func (n *node) link(t testing.TB, name string) link { t.Helper(); return linkIn(t, n.NS, name) }
 
 func (p *pod) link(t testing.TB, name string) link { t.Helper(); return linkIn(t, p.NS, name) }
+
+// waitFor waits for what the kernel does in its own time.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited 10 s for %s", what)
+		}
+	}
+}

@@ -48,7 +48,7 @@ func (s *Session) claim(req *config.Request, o *Observation) (plan.State, error)
 
 // decide looks everything up that is to be claimed and changes nothing.
 func (s *Session) decide(req *config.Request, o *Observation) (plan.State, error) {
-	claim, err := plan.Choose(req, o.Node.Bridge.Name, s.find)
+	claim, err := plan.Choose(req, plan.BridgeName(req, &o.Node), s.find)
 	if err != nil {
 		return plan.State{}, err
 	}

@@ -10,24 +10,32 @@ import (
 	"github.com/vmtap/vmtap/pkg/config"
 )
 
+// CheckForwarding refuses a local interface for which the host would have to
+// forward at the cost of a default route.
+func (s *Session) CheckForwarding(req *config.Request, o *Observation) error {
+	if !o.enables6(req) {
+		return nil
+	}
+	return s.checkDefaultRoutes()
+}
+
 // EnsureForwarding makes the host forward, where a local interface wants it
 // and the host does not. It is not undone: others may count on it by then.
 func (s *Session) EnsureForwarding(req *config.Request, o *Observation) error {
-	if req.Local == nil || !req.Forward {
-		return nil
-	}
-	if !o.forwarding6 && req.Local.Scheme.Prefix6().IsValid() {
-		if err := s.checkDefaultRoutes(); err != nil {
-			return err
-		}
+	if o.enables6(req) {
 		if err := writeSysctl("ipv6/conf/all/forwarding", "1"); err != nil {
 			return err
 		}
 	}
-	if !o.forwarding4 {
-		return writeSysctl("ipv4/ip_forward", "1")
+	if req.Local == nil || !req.Forward || o.forwarding4 {
+		return nil
 	}
-	return nil
+	return writeSysctl("ipv4/ip_forward", "1")
+}
+
+// enables6 reports whether a request makes the host begin to forward IPv6.
+func (o *Observation) enables6(req *config.Request) bool {
+	return req.Local != nil && req.Forward && req.Local.Scheme.Prefix6().IsValid() && !o.forwarding6
 }
 
 // checkDefaultRoutes refuses IPv6 forwarding where it would cost the host a

@@ -25,7 +25,7 @@ func (s *Session) Rebuild(req *config.Request, o *Observation) (plan.State, erro
 			holder = &f
 		}
 	}
-	claim, err := plan.Rebuild(req, o.Node.Bridge.Name, *o.HostLink, holder)
+	claim, err := plan.Rebuild(req, plan.BridgeName(req, &o.Node), *o.HostLink, holder)
 	if err != nil {
 		return plan.State{}, err
 	}

@@ -16,7 +16,9 @@ import (
 // The bridge comes up last. So one that was left half-made is seen by the
 // next call, which finishes it, and one that two calls make at once is made
 // once.
-func (s *Session) EnsureSwitch(req *config.Request, o *Observation) error {
+//
+// The State gets what the bridge turned out to be.
+func (s *Session) EnsureSwitch(req *config.Request, o *Observation, state *plan.State) error {
 	if req.Switch == nil {
 		return nil
 	}
@@ -38,7 +40,11 @@ func (s *Session) EnsureSwitch(req *config.Request, o *Observation) error {
 	if err := plan.CheckNode(req, &o.Node); err != nil {
 		return err
 	}
+	if state.Guest.MTU < bridge.mtu {
+		return config.Errorf(config.CodeTryAgainLater, "attach to switch %q: somebody made it with mtu %d just now", bridge.name, bridge.mtu)
+	}
 	want := plan.SwitchLink(req, &o.Node)
+	state.Bridge, state.HostLink.Master = want, want.Name
 	if !want.Foreign {
 		if err := s.finishSwitch(bridge, &want); err != nil {
 			return err

@@ -101,7 +101,7 @@ func TestManyVMs(t *testing.T) {
 	})
 }
 
-// node is a model of a node with some VMs: which attachments there are.
+// nodeModel is a model of a node with some VMs: which attachments there are.
 type nodeModel struct {
 	host        *host
 	attachments map[string]attachment // by AttachmentName
@@ -220,6 +220,9 @@ func (m *nodeModel) check(t *rapid.T) {
 			t.Fatalf("%s: rebuilt %+v, error %v, want %+v", name, got, err, want)
 		}
 	}
+	if len(m.attachments) == 0 && len(m.host.links) != 0 {
+		t.Fatalf("left over: %v", slices.Sorted(maps.Keys(m.host.links)))
+	}
 	for _, pod := range pods {
 		if holders[pod] != 1 {
 			t.Fatalf("%d links hold the vmid of %s, want 1", holders[pod], pod)
@@ -233,8 +236,5 @@ func TestAddsAndDeletes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &nodeModel{host: newHost(), attachments: map[string]attachment{}}
 		t.Repeat(map[string]func(*rapid.T){"add": m.add, "remove": m.remove, "": m.check})
-		if len(m.attachments) == 0 && len(m.host.links) != 0 {
-			t.Fatalf("left over: %v", m.host.links)
-		}
 	})
 }

@@ -80,10 +80,7 @@ func (g *Guest) addrWords() string {
 // somebody else's it changes what vmd changes.
 func SwitchLink(req *config.Request, node *Node) Link {
 	sw, b := req.Switch, &node.Bridge
-	l := Link{Name: sw.Interface, Kind: KindBridge, Alias: cut(fmt.Sprintf("switch%d-%s", sw.ID, sw.Name), maxAlias), Up: sw.Up}
-	if b.Name != "" {
-		l.Name = b.Name
-	}
+	l := Link{Name: BridgeName(req, node), Kind: KindBridge, Alias: cut(fmt.Sprintf("switch%d-%s", sw.ID, sw.Name), maxAlias), Up: sw.Up}
 	if b.Name != "" && !b.Ours {
 		l.Foreign = true
 		if b.Alias != "" && !isSwitchAlias(b.Alias) {

@@ -80,6 +80,18 @@ func switchMTU(req *config.Request, node *Node) int {
 	return b.MTU
 }
 
+// BridgeName returns the real name of the switch's bridge, also of one that is
+// yet to be made; "" without a switch.
+func BridgeName(req *config.Request, node *Node) string {
+	switch {
+	case req.Switch == nil:
+		return ""
+	case node.Bridge.Name != "":
+		return node.Bridge.Name
+	}
+	return req.Switch.Interface
+}
+
 // isSwitchAlias reports whether an alias is a description that vmtap, as vmd,
 // writes on a switch.
 func isSwitchAlias(alias string) bool {

@@ -98,6 +98,9 @@ func (p *Plugin) add(s *kernel.Session, req *config.Request) error {
 	if err := plan.CheckNode(req, &observed.Node); err != nil {
 		return err
 	}
+	if err := s.CheckForwarding(req, observed); err != nil {
+		return err
+	}
 	state, err := apply(s, req, observed)
 	if err != nil {
 		return err
@@ -108,16 +111,18 @@ func (p *Plugin) add(s *kernel.Session, req *config.Request) error {
 	return p.print(req, result.After(previous, result.New(req, &state)))
 }
 
-// apply changes the kernel, what attachments share first.
+// apply changes the kernel. The claim comes first: with it the last thing
+// that can refuse the request is past. Then what attachments share, then the
+// attachment.
 func apply(s *kernel.Session, req *config.Request, observed *kernel.Observation) (plan.State, error) {
+	state, err := s.Claim(req, observed)
+	if err != nil {
+		return plan.State{}, err
+	}
 	if err := s.EnsureForwarding(req, observed); err != nil {
 		return plan.State{}, err
 	}
-	if err := s.EnsureSwitch(req, observed); err != nil {
-		return plan.State{}, err
-	}
-	state, err := s.Claim(req, observed)
-	if err != nil {
+	if err := s.EnsureSwitch(req, observed, &state); err != nil {
 		return plan.State{}, err
 	}
 	return state, s.Apply(&state)

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 		fake()
 		os.Exit(0)
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // else the plugin takes a second to end if it was built to find races
 	os.Exit(m.Run())
 }
 
@@ -299,18 +300,16 @@ func TestWrapStrace(t *testing.T) {
 	}
 }
 
-func TestBuildTakesVMTAP_BIN(t *testing.T) {
-	if os.Getenv("VMTAP_BIN") == "" {
-		if _, err := os.Stat("../../plugins/vmtap/main.go"); err != nil {
-			t.Skip("the plugin is not there yet")
-		}
-	}
+func TestBuild(t *testing.T) {
 	bin := Build(t)
-	if filepath.Base(bin) == "" || unix.Access(bin, unix.X_OK) != nil {
+	if unix.Access(bin, unix.X_OK) != nil {
 		t.Errorf("Build: %q cannot be run", bin)
 	}
 	if again := Build(t); again != bin {
 		t.Errorf("built twice: %q and %q", bin, again)
+	}
+	if want := os.Getenv("VMTAP_BIN"); want != "" && !strings.HasSuffix(bin, want) {
+		t.Errorf("Build: %q, want VMTAP_BIN, %q", bin, want)
 	}
 }
 

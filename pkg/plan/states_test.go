@@ -1,0 +1,100 @@
+package plan
+
+import (
+	"testing"
+
+	"github.com/vmtap/vmtap/pkg/config"
+)
+
+// aCase is a State of the golden tests, and of those that hold for all States.
+type aCase struct {
+	name    string
+	request func(*config.Request)
+	bridge  Bridge // as it is observed
+	claim   Claim
+}
+
+// first is the claim of a VM's first interface.
+var first = Claim{VMID: 5, Holder: true, LLAddr: lladdr("02:11:22:33:44:55")}
+
+// inGroups puts the interface into groups, of which the switch's has a number.
+func inGroups(r *config.Request) {
+	r.Groups, r.LinkGroup = []string{"web", "db", "vms"}, 100
+	if r.Switch != nil {
+		r.Switch.Group = "vms"
+	}
+}
+
+// full has everything that an interface can have.
+func full(r *config.Request) {
+	onCreatedSwitch(r)
+	inGroups(r)
+	r.Tap.GID, r.Tap.HasGID = 107, true
+}
+
+func all(changes ...func(*config.Request)) func(*config.Request) {
+	return func(r *config.Request) {
+		for _, change := range changes {
+			change(r)
+		}
+	}
+}
+
+// theirs is somebody else's bridge.
+func theirs(alias string, mtu int) Bridge {
+	return Bridge{Name: "bridge0", Kind: KindBridge, MTU: mtu, Alias: alias}
+}
+
+// ours is a bridge that vmtap made.
+func ours(mtu int) Bridge {
+	return Bridge{Name: "bridge0", Kind: KindBridge, MTU: mtu, Alias: "switch0-uplink", Ours: true}
+}
+
+func states() []aCase {
+	return []aCase{
+		{name: "local", claim: first},
+		{name: "local-without-ipv6", request: func(r *config.Request) { r.Local = local("", 8) }, claim: first},
+		{name: "local-4-bits", request: func(r *config.Request) { r.Local = local("fd00::/8", 4) }, claim: Claim{VMID: 15, Idx: 6, LLAddr: first.LLAddr}},
+		{name: "local-with-groups", request: inGroups, claim: first},
+
+		{name: "switch-created", request: full, claim: first},
+		{name: "switch-created-before", request: full, bridge: ours(1500), claim: first},
+		{name: "switch-without-alias", request: onSwitch, bridge: theirs("", 1500), claim: first},
+		{name: "switch-with-our-alias", request: onSwitch, bridge: theirs("switch7-old", 1500), claim: first},
+		{name: "switch-with-their-alias", request: onSwitch, bridge: theirs("the uplink", 1500), claim: first},
+		{name: "switch-by-altname", request: onSwitch, bridge: Bridge{Name: "br-enp1s0", Kind: KindBridge, MTU: 1500}, claim: first},
+		{name: "switch-not-local", request: all(onSwitch, notLocal), bridge: theirs("", 1500), claim: first},
+
+		{name: "down", request: all(onSwitch, func(r *config.Request) { r.Up = false }), bridge: theirs("", 1500), claim: first},
+		{name: "down-without-switch", request: func(r *config.Request) { r.Up = false }, claim: first},
+		{name: "switch-down", request: all(onCreatedSwitch, func(r *config.Request) { r.Switch.Up = false }), claim: first},
+		{name: "no-forwarding", request: func(r *config.Request) { r.Forward = false }, claim: first},
+		{name: "second-interface", request: func(r *config.Request) { r.IfName = "net1" }, claim: Claim{VMID: 5, Idx: 1, LLAddr: first.LLAddr}},
+
+		{name: "mtu", request: func(r *config.Request) { r.MTU = 9000 }, claim: first},
+		{name: "mtu-of-bridge", request: onSwitch, bridge: theirs("", 9000), claim: first},
+		{name: "mtu-of-switch", request: all(onCreatedSwitch, func(r *config.Request) { r.Switch.MTU = 9000 }), claim: first},
+		{name: "mtu-of-switch-that-was-made", request: all(onCreatedSwitch, func(r *config.Request) { r.Switch.MTU = 9000 }), bridge: ours(1500), claim: first},
+		{name: "mtu-above-bridge", request: all(onCreatedSwitch, func(r *config.Request) { r.MTU = 9000 }), bridge: ours(1500), claim: first},
+
+		{name: "tap-of-group", request: func(r *config.Request) { r.Tap = config.Tap{GID: 107, HasGID: true} }, claim: first},
+		{name: "lladdr", request: all(onSwitch, func(r *config.Request) { r.LLAddr = lladdr("02:00:00:00:00:01") }), bridge: theirs("", 1500), claim: Claim{VMID: 5, Holder: true, LLAddr: lladdr("02:00:00:00:00:01")}},
+	}
+}
+
+// state is the State of a case.
+func (c aCase) state(t *testing.T) State {
+	t.Helper()
+	req, node := newRequest(), &Node{Bridge: c.bridge}
+	if c.request != nil {
+		c.request(req)
+	}
+	if err := CheckNode(req, node); err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(req, node, c.claim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

@@ -1,0 +1,123 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/test/cni"
+)
+
+// TestFailAtEachStep makes ADD fail at each of its system calls, and each of
+// its netlink messages be refused on its own. What is left is what was there
+// before. The bridge stands already: what it is given is the switch's.
+func TestFailAtEachStep(t *testing.T) {
+	for name, block := range map[string]string{"local": "", "switch": createConf} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			n.newPod(t, "first").add(t, "eth0", conf(block))
+			faults := cni.Faults(stepsOf(t, n, conf(block)), unix.ENOMEM)
+			failed := 0
+			for _, f := range faults {
+				if f.Kill {
+					continue // TestKillAtEachStep
+				}
+				if failAt(t, n, conf(block), f) {
+					failed++
+				}
+			}
+			t.Logf("%d faults, %d made ADD fail", len(faults), failed)
+			if failed < 30 {
+				t.Errorf("only %d faults made ADD fail: are they injected?", failed)
+			}
+		})
+	}
+}
+
+// stepsOf returns the steps of an ADD that succeeds.
+func stepsOf(t *testing.T, n *node, conf string) []cni.Step {
+	t.Helper()
+	p := n.newPod(t, "traced")
+	traced, trace := n.Traced()
+	stdout, fault := traced.Add(t, p.call("eth0", conf))
+	if fault != nil {
+		t.Fatalf("ADD: %s", fault)
+	}
+	(&attachment{t, n, p.call("eth0", conf).With(stdout), nil}).del()
+	closeNS(t, p)
+	return trace.Steps()
+}
+
+// failAt runs an ADD with a fault and reports whether it failed. One that
+// bears the fault must have made all that CHECK demands.
+func failAt(t *testing.T, n *node, conf string, f cni.Fault) bool {
+	t.Helper()
+	p := n.newPod(t, "p")
+	defer closeNS(t, p)
+	before := takeAll(t, n.NS, p.NS)
+	faulty, trace := n.Faulty(f)
+	call := p.call("eth0", conf)
+	stdout, fault := faulty.Add(t, call)
+	if !trace.Injected() {
+		t.Errorf("%v: ADD did not come to it", f)
+	}
+	if fault == nil {
+		if fault := n.Check(t, call.With(stdout)); fault != nil {
+			t.Errorf("%v: ADD succeeded, CHECK says %s\n%s", f, fault, trace)
+		}
+		(&attachment{t, n, call, nil}).del()
+		return false
+	}
+	if fault.Killed() || strings.Contains(fault.Msg, "\n") {
+		t.Errorf("%v: %s", f, fault)
+	}
+	before.wantSame(t, fmt.Sprintf("%v: %s\n%s", f, fault, trace))
+	return true
+}
+
+// TestKillAtEachStep kills ADD before each system call that changes
+// something. DEL, as the runtime sends it then, leaves nothing, and the next
+// ADD of the VM gets what it would have had.
+func TestKillAtEachStep(t *testing.T) {
+	for name, block := range map[string]string{"local": "", "switch": createConf} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			first := n.newPod(t, "first").add(t, "eth0", conf(block))
+			for _, f := range cni.Faults(stepsOf(t, n, conf(block))) {
+				if f.Kill {
+					killAt(t, n, conf(block), f)
+				}
+			}
+			if fault := n.Check(t, first.call); fault != nil {
+				t.Errorf("CHECK of the other VM: %s", fault)
+			}
+		})
+	}
+}
+
+func killAt(t *testing.T, n *node, conf string, f cni.Fault) {
+	t.Helper()
+	p := n.newPod(t, "p")
+	defer closeNS(t, p)
+	call := p.call("eth0", conf)
+	call.Args = "VMNAME=killed"
+	before := takeAll(t, n.NS, p.NS)
+	faulty, trace := n.Faulty(f)
+	if _, fault := faulty.Add(t, call); !fault.Killed() {
+		t.Fatalf("%v: ADD ended with %s", f, fault)
+	}
+	late := call
+	late.Netns = ""
+	if fault := n.Del(t, late); fault != nil {
+		t.Errorf("%v: DEL: %s", f, fault)
+	}
+	before.wantSame(t, fmt.Sprintf("%v\n%s", f, trace))
+	a := n.add(t, call)
+	again := a.hostLink()
+	a.del()
+	a = n.add(t, call)
+	expect(t, "host link", a.hostLink(), again)
+	a.del()
+}

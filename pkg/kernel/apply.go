@@ -85,6 +85,7 @@ func (s *Session) setUpHost(state *plan.State) error {
 			continue
 		}
 		batch = append(batch, setLink(s.indexOf(n.Name, false, state), n.Name, change{
+			alias:    n.Alias,
 			master:   s.indexOf(n.Master, false, state),
 			noAutoLL: s.hasIPv6(n.Link) && n.NoAutoLL,
 			sysctls:  n.Sysctls,

@@ -2,21 +2,28 @@ package kernel
 
 import (
 	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 )
 
-// eachAttr calls f for each attribute, without its flags.
+// eachAttr calls f for each attribute, without its flags. The library's
+// parser panics on a last attribute without padding, and copies.
 func eachAttr(data []byte, f func(kind uint16, value []byte) error) error {
-	attrs, err := nl.ParseRouteAttr(data)
-	if err != nil {
-		return err
-	}
-	for _, a := range attrs {
-		if err := f(a.Attr.Type&nl.NLA_TYPE_MASK, a.Value); err != nil {
+	for len(data) >= unix.SizeofRtAttr {
+		length := int(nl.NativeEndian().Uint16(data))
+		if length < unix.SizeofRtAttr || length > len(data) {
+			return errShort
+		}
+		kind := nl.NativeEndian().Uint16(data[2:]) & nl.NLA_TYPE_MASK
+		if err := f(kind, data[unix.SizeofRtAttr:length]); err != nil {
 			return err
 		}
+		data = data[min(align(length), len(data)):]
 	}
 	return nil
 }
+
+// align rounds a length up to where the next attribute begins.
+func align(length int) int { return (length + unix.RTA_ALIGNTO - 1) &^ (unix.RTA_ALIGNTO - 1) }
 
 // number reads a 32-bit attribute, 0 if it has another size.
 func number(value []byte) uint32 {

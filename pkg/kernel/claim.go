@@ -131,8 +131,7 @@ func (s *Session) createHostLink(state *plan.State) error {
 		vethEnd{i.hostPeer, uint32(i.hostLink), &state.HostPeer},
 		s.podNS)
 	names := addAltNames(i.hostLink, host.Name, host.AltNames)
-	alias := setLink(i.hostLink, host.Name, change{alias: host.Alias})
-	err := s.host.do(create, names, alias)
+	err := s.host.do(create, names)
 	if err == nil {
 		s.undo.add("delete "+host.Name, func() error { return s.host.do(deleteLink(i.hostLink, host.Name)) })
 		return nil

@@ -177,16 +177,16 @@ func extendedAck(a *syscall.NetlinkMessage) string {
 	if a.Header.Flags&unix.NLM_F_ACK_TLVS == 0 || len(a.Data) < fixed {
 		return ""
 	}
-	attrs, err := nl.ParseRouteAttr(a.Data[fixed:])
-	if err != nil {
+	words := ""
+	if err := eachAttr(a.Data[fixed:], func(kind uint16, value []byte) error {
+		if kind == nl.NLMSGERR_ATTR_MSG {
+			words = unix.ByteSliceToString(value)
+		}
+		return nil
+	}); err != nil {
 		return ""
 	}
-	for _, attr := range attrs {
-		if attr.Attr.Type == nl.NLMSGERR_ATTR_MSG {
-			return unix.ByteSliceToString(attr.Value)
-		}
-	}
-	return ""
+	return words
 }
 
 // mmsghdr is struct mmsghdr of recvmmsg(2), which x/sys/unix lacks.

@@ -42,6 +42,7 @@ func (s *Session) Observe(req *config.Request) (*Observation, error) {
 	o.forwarding4 = forwarding4 != nil && *forwarding4 != 0
 	o.forwarding6 = forwarding6 != nil && *forwarding6 != 0
 	s.ipv6 = forwarding6 != nil
+	o.Node.NoIPv6 = !s.ipv6
 	if attachment != nil {
 		o.HostLink = &plan.Found{Name: attachment.name, AltNames: attachment.altNames}
 		s.index.hostLink = attachment.index

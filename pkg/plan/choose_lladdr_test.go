@@ -63,7 +63,8 @@ func TestChooseRefusesLLAddr(t *testing.T) {
 	}{
 		{"requested taken", asked, hostWith("vm99-if0 " + lladdrName(asked, "bridge0")), config.CodeTaken, []string{asked.String(), "bridge0", "vm99-if0"}},
 		{
-			"both derived taken", vmid.LLAddr{},
+			"both derived taken",
+			vmid.LLAddr{},
 			hostWith("vm98-if0 "+lladdrName(first, "bridge0"), "vm99-if0 "+lladdrName(mixed, "bridge0")),
 			config.CodeTryAgainLater,
 			[]string{mixed.String(), "bridge0", "vm99-if0"},

@@ -67,8 +67,11 @@ func sliceEdits(t *testing.T, field reflect.Value) []edit {
 func oneMore(t *testing.T, elem reflect.Type) reflect.Value {
 	t.Helper()
 	for _, v := range []any{
-		"one-more", Addr{Prefix: netip.MustParsePrefix("192.0.2.1/24")}, netip.MustParsePrefix("2001:db8::/32"),
-		Sysctl{"log_martians", 1}, Filter{Redirect: "one-more"},
+		"one-more",
+		Addr{Prefix: netip.MustParsePrefix("192.0.2.1/24")},
+		netip.MustParsePrefix("2001:db8::/32"),
+		Sysctl{"log_martians", 1},
+		Filter{Redirect: "one-more"},
 	} {
 		if reflect.TypeOf(v) == elem {
 			return reflect.ValueOf(v)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/filter"
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
@@ -192,4 +193,41 @@ func allStates(t *testing.T) []State {
 		all = append(all, c.state(t))
 	}
 	return all
+}
+
+// The two ends of a veth name each other, across the namespaces.
+func TestVethsArePaired(t *testing.T) {
+	for _, s := range allStates(t) {
+		for _, n := range s.Links() {
+			paired := slices.ContainsFunc(s.Links(), func(o Named) bool {
+				return o.Pod != n.Pod && o.Kind == KindVeth && o.Name == n.Peer && o.Peer == n.Name
+			})
+			if veth := n.Kind == KindVeth; veth != paired {
+				t.Errorf("%s: %s %s is a veth: %t, has its other end: %t", s.HostLink.Alias, n.Role, n.Name, veth, paired)
+			}
+		}
+	}
+}
+
+// What is for the gateway is told by the gateway's own addresses.
+func TestGatewayFilter(t *testing.T) {
+	host4 := netip.MustParseAddr("100.64.5.2")
+	for _, c := range []struct {
+		name    string
+		request func(*config.Request)
+		want    filter.Gateway
+	}{
+		{"dual stack", onCreatedSwitch, filter.Gateway{
+			LLAddr: lladdr("0a:03:64:40:05:03"), Host4: host4,
+			Host6: netip.MustParseAddr("fd00::6440:503:0:1"), LinkLocal: netip.MustParseAddr("fe80::6440:503:0:1"),
+		}},
+		{"IPv4 alone", all(onCreatedSwitch, ipv4Only), filter.Gateway{LLAddr: lladdr("0a:03:64:40:05:03"), Host4: host4}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := aCase{request: c.request, claim: first}.state(t)
+			if got := s.Tap.Ingress[0]; got.Redirect != "vm5-gw0" || !slices.Equal(got.Match, c.want.Program()) {
+				t.Errorf("the tap's first filter is %s, want the program for %+v", got, c.want)
+			}
+		})
+	}
 }

@@ -10,6 +10,7 @@ import (
 // Node is what was observed of the node before anything is decided.
 type Node struct {
 	Bridge Bridge // the switch's; without a name if there is none
+	NoIPv6 bool   // the kernel lacks IPv6
 }
 
 // Bridge is an observed bridge, or what stands in its place.
@@ -24,6 +25,9 @@ type Bridge struct {
 // CheckNode refuses a request that this node cannot serve, before the first
 // change to the kernel.
 func CheckNode(req *config.Request, node *Node) error {
+	if node.NoIPv6 && hasIPv6(req) {
+		return config.Errorf(config.CodeInvalidConfig, "use local.prefix6 %s: this kernel has no IPv6, set local.inet6 to false", req.Local.Scheme.Prefix6())
+	}
 	if req.Switch == nil {
 		return nil
 	}

@@ -1,6 +1,11 @@
 package kernel
 
 import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
 )
 
@@ -92,15 +97,14 @@ func (s *Session) setUpHost(state *plan.State) error {
 		}))
 	}
 	layer3 := state.Layer3()
-	if len(layer3.Addrs) == 0 {
-		return s.host.do(batch...)
-	}
 	var l *link
-	index := s.indexOf(layer3.Name, false, state)
-	if err := s.host.do(append(batch, getLink(index, "", &l))...); err != nil {
+	err := s.host.do(append(batch, getLink(s.indexOf(layer3.Name, false, state), "", &l))...)
+	switch {
+	case errors.Is(err, unix.EXFULL):
+		return config.Errorf(config.CodeTryAgainLater, "attach %s to switch %s: its 1023 ports are used up: %w", state.HostLink.Name, state.Bridge.Name, err)
+	case err != nil:
 		return err
-	}
-	if l != nil && l.acceptsRA() {
+	case l != nil && len(layer3.Addrs) > 0 && l.acceptsRA():
 		return writeSysctl("ipv6/conf/"+layer3.Name+"/accept_ra", "0")
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -458,7 +459,7 @@ func TestSupervisionEnds(t *testing.T) {
 		if len(left) == 0 {
 			return
 		}
-		unix.Nanosleep(&unix.Timespec{Nsec: 10e6}, nil)
+		time.Sleep(10 * time.Millisecond)
 	}
 	t.Errorf("left: %v", left)
 }

@@ -88,11 +88,11 @@ func one(text []byte, into any) error {
 // ParseResult is what ADD printed, of any version, in the newest version's type.
 func ParseResult(t testing.TB, stdout []byte) *types100.Result {
 	t.Helper()
-	any, err := create.CreateFromBytes(stdout)
+	parsed, err := create.CreateFromBytes(stdout)
 	if err != nil {
 		t.Fatalf("parse the result: %v: %q", err, stdout)
 	}
-	result, err := types100.GetResult(any)
+	result, err := types100.GetResult(parsed)
 	if err != nil {
 		t.Fatalf("convert the result: %v: %q", err, stdout)
 	}

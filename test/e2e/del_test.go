@@ -44,7 +44,7 @@ func TestDel(t *testing.T) {
 			return c.With(nil)
 		}},
 		{"with broken CNI_ARGS", nil, func(c cni.Call) cni.Call { c.Args = "what=ever;;"; return c }},
-		{"with the gateway gone", func(t *testing.T, _ *pod, a *attachment) { a.node.NS.Run(t, "ip", "link", "del", a.gateway()) }, nil},
+		{"with the gateway gone", func(t *testing.T, _ *pod, a *attachment) { a.node.Run(t, "ip", "link", "del", a.gateway()) }, nil},
 		{"with the tap gone", func(t *testing.T, p *pod, _ *attachment) { p.Run(t, "ip", "link", "del", "eth0") }, nil},
 		{"with a tap moved out of the group", func(t *testing.T, p *pod, a *attachment) {
 			p.Run(t, "ip", "link", "set", a.hostLink(), "group", "0")
@@ -56,8 +56,8 @@ func TestDel(t *testing.T) {
 			t.Cleanup(func() {})
 		}, nil},
 		{"with the host link renamed", func(t *testing.T, _ *pod, a *attachment) {
-			a.node.NS.Run(t, "ip", "link", "set", a.hostLink(), "down")
-			a.node.NS.Run(t, "ip", "link", "set", a.hostLink(), "name", "renamed")
+			a.node.Run(t, "ip", "link", "set", a.hostLink(), "down")
+			a.node.Run(t, "ip", "link", "set", a.hostLink(), "name", "renamed")
 		}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -118,10 +118,10 @@ func TestDelOfAnotherNetwork(t *testing.T) {
 // vmtap's mark, or is of another kind, is not ours.
 func TestDelOfForeignLink(t *testing.T) {
 	n := newNode(t)
-	n.NS.Run(t, "ip", "link", "add", "mine", "type", "bridge")
-	n.NS.Run(t, "ip", "link", "property", "add", "dev", "mine", "altname", "p@eth0", "altname", "vm1-if0.net.vmnet")
-	n.NS.Run(t, "ip", "link", "add", "mine2", "type", "veth", "peer", "name", "mine3")
-	n.NS.Run(t, "ip", "link", "property", "add", "dev", "mine2", "altname", "q@eth0")
+	n.Run(t, "ip", "link", "add", "mine", "type", "bridge")
+	n.Run(t, "ip", "link", "property", "add", "dev", "mine", "altname", "p@eth0", "altname", "vm1-if0.net.vmnet")
+	n.Run(t, "ip", "link", "add", "mine2", "type", "veth", "peer", "name", "mine3")
+	n.Run(t, "ip", "link", "property", "add", "dev", "mine2", "altname", "q@eth0")
 	for _, id := range []string{"p", "q"} {
 		if fault := n.Del(t, n.newPod(t, id).call("eth0", localConf)); fault != nil {
 			t.Errorf("DEL: %s", fault)
@@ -207,7 +207,7 @@ func TestDeadGateway(t *testing.T) {
 	p := n.newPod(t, "p")
 	a := p.add(t, "eth0", switchConf)
 	name, gateway := a.hostLink(), n.link(t, a.gateway())
-	n.NS.Run(t, "ip", "link", "del", name)
+	n.Run(t, "ip", "link", "del", name)
 	p.Run(t, "ip", "link", "del", "eth0") // so that the name is free again
 	again := p.add(t, "eth0", switchConf)
 	expect(t, "host link", again.hostLink(), name)

@@ -32,7 +32,7 @@ func sysctl(t *testing.T, n *node, name string) string {
 	t.Helper()
 	var b []byte
 	var err error
-	n.NS.Do(func() { b, err = os.ReadFile("/proc/sys/net/" + name) })
+	n.Do(func() { b, err = os.ReadFile("/proc/sys/net/" + name) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func sysctl(t *testing.T, n *node, name string) string {
 func setSysctl(t *testing.T, n *node, name, value string) {
 	t.Helper()
 	var err error
-	n.NS.Do(func() { err = os.WriteFile("/proc/sys/net/"+name, []byte(value), 0) })
+	n.Do(func() { err = os.WriteFile("/proc/sys/net/"+name, []byte(value), 0) })
 	if err != nil {
 		t.Fatal(err)
 	}

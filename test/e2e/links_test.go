@@ -127,7 +127,7 @@ func checkPodPromises(t *testing.T, p *pod, a *attachment, host link) {
 func checkRoutes(t *testing.T, n *node, a *attachment, layer3 string, want promise) {
 	t.Helper()
 	for _, dst := range []net.IP{want.guest6(), eui64(t, a.Interfaces[len(a.Interfaces)-1].Mac)} {
-		out := n.NS.Run(t, "ip", "-6", "route", "show", "dev", layer3, dst.String())
+		out := n.Run(t, "ip", "-6", "route", "show", "dev", layer3, dst.String())
 		if out == "" {
 			t.Errorf("no route to %s on %s", dst, layer3)
 		}
@@ -194,10 +194,10 @@ func TestForwardFalse(t *testing.T) {
 // TestForwardAndRA: IPv6 forwarding would cost the node its default route.
 func TestForwardAndRA(t *testing.T) {
 	n := newNode(t)
-	n.NS.Run(t, "ip", "link", "add", "uplink", "type", "veth", "peer", "name", "router")
-	n.NS.Run(t, "ip", "link", "set", "uplink", "up")
-	n.NS.Run(t, "ip", "link", "set", "router", "up")
-	n.NS.Run(t, "ip", "-6", "route", "add", "default", "via", "fe80::1", "dev", "uplink", "proto", "ra")
+	n.Run(t, "ip", "link", "add", "uplink", "type", "veth", "peer", "name", "router")
+	n.Run(t, "ip", "link", "set", "uplink", "up")
+	n.Run(t, "ip", "link", "set", "router", "up")
+	n.Run(t, "ip", "-6", "route", "add", "default", "via", "fe80::1", "dev", "uplink", "proto", "ra")
 	p := n.newPod(t, "p")
 	_, fault := n.Add(t, p.call("eth0", localConf))
 	wantFault(t, fault, 7, "uplink", "accept_ra")
@@ -217,7 +217,7 @@ func TestUpFalse(t *testing.T) {
 		expect(t, name+" is up", slices.Contains(n.link(t, name).Flags, "UP"), false)
 	}
 	expect(t, "number of addresses", len(n.link(t, a.gateway()).Addrs), 3)
-	expect(t, "IPv6 routes", n.NS.Run(t, "ip", "-6", "route", "show", "dev", a.gateway()), "")
+	expect(t, "IPv6 routes", n.Run(t, "ip", "-6", "route", "show", "dev", a.gateway()), "")
 }
 
 // TestTapOwner: owner, group and header as asked for. The numbers have no
@@ -240,8 +240,8 @@ func TestTapOwner(t *testing.T) {
 // TestMTU: all links of an interface have one.
 func TestMTU(t *testing.T) {
 	n := newNode(t)
-	n.NS.Run(t, "ip", "link", "add", "jumbo", "mtu", "9000", "type", "bridge")
-	n.NS.Run(t, "ip", "link", "set", "jumbo", "mtu", "9000")
+	n.Run(t, "ip", "link", "add", "jumbo", "mtu", "9000", "type", "bridge")
+	n.Run(t, "ip", "link", "set", "jumbo", "mtu", "9000")
 	p := n.newPod(t, "p")
 	a := p.add(t, "eth0", conf(`"switch": "jumbo", "local": true`))
 	for _, l := range append(links(t, p.NS), n.link(t, a.hostLink()), n.link(t, a.gateway()), n.link(t, "jumbo")) {

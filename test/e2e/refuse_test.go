@@ -36,7 +36,7 @@ func TestRefuse(t *testing.T) {
 			n.add(t, other)
 		}},
 		{name: "vmid's name taken", args: "VMID=5", code: 100, words: []string{"vmid 5", "vm5-if0"}, alter: func(t *testing.T, _ *cni.Call, n *node, _ *pod) {
-			n.NS.Run(t, "ip", "link", "add", "vm5-if0", "type", "bridge")
+			n.Run(t, "ip", "link", "add", "vm5-if0", "type", "bridge")
 		}},
 		{name: "prefix with host bits", conf: `"local": {"prefix": "100.64.0.1/10"}`, code: 7, words: []string{"100.64.0.1/10", "100.64.0.0/10"}},
 		{name: "prefix too long for one VM", conf: `"local": {"prefix": "10.0.0.0/24"}`, code: 7, words: []string{"10.0.0.0/24", "/23"}},
@@ -47,13 +47,13 @@ func TestRefuse(t *testing.T) {
 		}},
 		{name: "prefix routed elsewhere by a rule", code: 7, words: []string{"100.64.0.0/10", "elsewhere", "local.prefix"}, alter: func(t *testing.T, _ *cni.Call, n *node, _ *pod) {
 			routeElsewhere(t, n, "100.64.0.0/10", "table", "52")
-			n.NS.Run(t, "ip", "rule", "add", "pref", "5270", "lookup", "52")
+			n.Run(t, "ip", "rule", "add", "pref", "5270", "lookup", "52")
 		}},
 		{name: "prefix6 routed elsewhere", code: 7, words: []string{"fd00::/8", "elsewhere", "local.prefix6"}, alter: func(t *testing.T, _ *cni.Call, n *node, _ *pod) {
 			routeElsewhere(t, n, "fd00::/8")
 		}},
 		{name: "the guest's address is the host's", args: "VMID=1", code: 7, words: []string{"100.64.1.3/32", "lo", "local.prefix"}, alter: func(t *testing.T, _ *cni.Call, n *node, _ *pod) {
-			n.NS.Run(t, "ip", "address", "add", "100.64.1.3/32", "dev", "lo")
+			n.Run(t, "ip", "address", "add", "100.64.1.3/32", "dev", "lo")
 		}},
 		{name: "group ends in a digit", conf: `"group": "web1"`, code: 7, words: []string{"web1", "digit"}},
 		{name: "group too long", conf: `"group": "abcdefghijklmnop"`, code: 7, words: []string{"abcdefghijklmnop", "15"}},
@@ -104,7 +104,7 @@ func TestRefuse(t *testing.T) {
 		}},
 		{name: "mtu below 1280 with IPv6", conf: `"mtu": 1279`, code: 7, words: []string{"1279", "1280"}},
 		{name: "mtu below the bridge's", conf: `"mtu": 1400, "switch": "br0"`, code: 7, words: []string{"1400", "1500", "br0"}, alter: func(t *testing.T, _ *cni.Call, n *node, _ *pod) {
-			n.NS.Run(t, "ip", "link", "add", "br0", "type", "bridge")
+			n.Run(t, "ip", "link", "add", "br0", "type", "bridge")
 		}},
 		{name: "name with control characters", args: "VMNAME=a\x01b", code: 4, words: []string{"VMNAME"}},
 		{name: "ifName with control characters", code: 4, words: []string{"CNI_IFNAME"}, alter: func(_ *testing.T, c *cni.Call, _ *node, _ *pod) { c.IfName = "e\x01h0" }},
@@ -136,13 +136,13 @@ func TestRefuse(t *testing.T) {
 // routeElsewhere gives a node a link with a route.
 func routeElsewhere(t *testing.T, n *node, dst string, more ...string) {
 	t.Helper()
-	n.NS.Run(t, "ip", "link", "add", "elsewhere", "type", "veth", "peer", "name", "other")
-	n.NS.Run(t, "ip", "link", "set", "other", "up")
-	n.NS.Run(t, "ip", "link", "set", "elsewhere", "up")
+	n.Run(t, "ip", "link", "add", "elsewhere", "type", "veth", "peer", "name", "other")
+	n.Run(t, "ip", "link", "set", "other", "up")
+	n.Run(t, "ip", "link", "set", "elsewhere", "up")
 	waitFor(t, "the link to settle", func() bool {
-		return !strings.Contains(n.NS.Run(t, "ip", "-6", "address"), "tentative")
+		return !strings.Contains(n.Run(t, "ip", "-6", "address"), "tentative")
 	})
-	n.NS.Run(t, "ip", append([]string{"route", "add", dst, "dev", "elsewhere"}, more...)...)
+	n.Run(t, "ip", append([]string{"route", "add", dst, "dev", "elsewhere"}, more...)...)
 }
 
 // TestRouteNotInTheWay: shorter routes, refusing routes and vmtap's own are
@@ -150,9 +150,9 @@ func routeElsewhere(t *testing.T, n *node, dst string, more ...string) {
 func TestRouteNotInTheWay(t *testing.T) {
 	n := newNode(t)
 	routeElsewhere(t, n, "100.0.0.0/8")
-	n.NS.Run(t, "ip", "route", "add", "blackhole", "100.64.0.0/10")
-	n.NS.Run(t, "ip", "-6", "route", "add", "unreachable", "fd00::/8")
-	n.NS.Run(t, "ip", "-6", "route", "add", "default", "dev", "elsewhere")
+	n.Run(t, "ip", "route", "add", "blackhole", "100.64.0.0/10")
+	n.Run(t, "ip", "-6", "route", "add", "unreachable", "fd00::/8")
+	n.Run(t, "ip", "-6", "route", "add", "default", "dev", "elsewhere")
 	for i := range 3 {
 		n.newPod(t, fmt.Sprint("p", i)).add(t, "eth0", localConf)
 	}

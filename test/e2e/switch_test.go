@@ -24,7 +24,7 @@ func TestSwitchCreate(t *testing.T) {
 	expect(t, "STP", b.Info.Data.STP, 0)
 	expect(t, "disable_ipv6", sysctl(t, n, "ipv6/conf/bridge0/disable_ipv6"), "1")
 	expect(t, "arp_ignore", sysctl(t, n, "ipv4/conf/bridge0/arp_ignore"), "1")
-	if filters := n.NS.Run(t, "tc", "filter", "show", "dev", "bridge0", "ingress"); !strings.Contains(filters, "bytecode '1,6 0 0 2'") || !strings.Contains(filters, "direct-action") {
+	if filters := n.Run(t, "tc", "filter", "show", "dev", "bridge0", "ingress"); !strings.Contains(filters, "bytecode '1,6 0 0 2'") || !strings.Contains(filters, "direct-action") {
 		t.Errorf("ingress filters %q, want one that drops all", filters)
 	}
 	a.del()
@@ -47,8 +47,8 @@ func TestSwitchHalfMade(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNode(t)
 			if c.damage == "" {
-				n.NS.Run(t, "ip", "link", "add", "bridge0", "type", "bridge")
-				n.NS.Run(t, "ip", "link", "property", "add", "dev", "bridge0", "altname", "bridge0.switch")
+				n.Run(t, "ip", "link", "add", "bridge0", "type", "bridge")
+				n.Run(t, "ip", "link", "property", "add", "dev", "bridge0", "altname", "bridge0.switch")
 			} else {
 				n.newPod(t, "first").add(t, "eth0", conf(createConf))
 				argv := strings.Fields(c.damage)
@@ -61,7 +61,7 @@ func TestSwitchHalfMade(t *testing.T) {
 				if strings.HasSuffix(c.damage, "alias") {
 					argv = append(argv, "")
 				}
-				n.NS.Run(t, argv[0], argv[1:]...)
+				n.Run(t, argv[0], argv[1:]...)
 			}
 			// CHECK, in add, is exact.
 			n.newPod(t, "p").add(t, "eth0", conf(createConf))
@@ -77,10 +77,10 @@ func TestSwitchForeign(t *testing.T) {
 		{"the admin's", "the admin's"},
 	} {
 		n := newNode(t)
-		n.NS.Run(t, "ip", "link", "add", "br0", "address", "02:00:00:00:00:aa", "type", "bridge")
-		n.NS.Run(t, "ip", "address", "add", "192.0.2.1/24", "dev", "br0")
+		n.Run(t, "ip", "link", "add", "br0", "address", "02:00:00:00:00:aa", "type", "bridge")
+		n.Run(t, "ip", "address", "add", "192.0.2.1/24", "dev", "br0")
 		if c.alias != "" {
-			n.NS.Run(t, "ip", "link", "set", "br0", "alias", c.alias)
+			n.Run(t, "ip", "link", "set", "br0", "alias", c.alias)
 		}
 		p := n.newPod(t, "p")
 		block := `"switch": {"interface": "br0", "name": "lan", "id": 3%s}, "local": true`
@@ -101,8 +101,8 @@ func TestSwitchForeign(t *testing.T) {
 // TestSwitchByAltName: a bridge may be named by an altname.
 func TestSwitchByAltName(t *testing.T) {
 	n := newNode(t)
-	n.NS.Run(t, "ip", "link", "add", "br0", "type", "bridge")
-	n.NS.Run(t, "ip", "link", "property", "add", "dev", "br0", "altname", "lan")
+	n.Run(t, "ip", "link", "add", "br0", "type", "bridge")
+	n.Run(t, "ip", "link", "property", "add", "dev", "br0", "altname", "lan")
 	a := n.newPod(t, "p").add(t, "eth0", conf(`"switch": "lan", "local": true`))
 	expect(t, "first interface of the result", a.Interfaces[0].Name, "br0")
 	expect(t, "master", n.link(t, a.hostLink()).Master, "br0")
@@ -160,4 +160,28 @@ func TestFirstADDsAtOnce(t *testing.T) {
 			seen[what] = i
 		}
 	}
+}
+
+// TestSwitchFull: a bridge has 1023 ports. Whoever asks for one more is told
+// so, and nothing is left.
+func TestSwitchFull(t *testing.T) {
+	n := newNode(t)
+	var batch strings.Builder
+	fmt.Fprintln(&batch, "link add br0 type bridge")
+	for i := range 512 { // both ends are ports
+		fmt.Fprintf(&batch, "link add a%d master br0 type veth peer name b%d\n", i, i)
+		if i < 511 {
+			fmt.Fprintf(&batch, "link set b%d master br0\n", i)
+		}
+	}
+	n.RunInput(t, batch.String(), "ip", "-batch", "-")
+	p := n.newPod(t, "p")
+	config := conf(`"switch": "br0", "local": true`)
+	_, fault := n.Add(t, p.call("eth0", config))
+	wantFault(t, fault, 11, "br0", "1023 ports")
+	n.noVMLinks(t)
+	p.onlyLoopback(t)
+
+	n.Run(t, "ip", "link", "set", "a0", "nomaster")
+	p.add(t, "eth0", config)
 }

@@ -49,7 +49,7 @@ func gatewayLinkLocal(c guest.Config) netip.Addr {
 // ping is the host's ping.
 func (n *node) ping(t *testing.T, dst string) {
 	t.Helper()
-	n.NS.Run(t, "ping", "-n", "-c", "1", "-W", "5", dst)
+	n.Run(t, "ping", "-n", "-c", "1", "-W", "5", dst)
 }
 
 // TestGuestAndHost: they reach each other on both families and link-local.
@@ -64,7 +64,7 @@ func TestGuestAndHost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
-			n.NS.Run(t, "ip", "link", "add", "br0", "type", "bridge")
+			n.Run(t, "ip", "link", "add", "br0", "type", "bridge")
 			p := n.newPod(t, "p")
 			a := p.add(t, "eth0", config)
 			c := a.guestConfig()
@@ -121,13 +121,13 @@ func TestForwardedToSilentGuest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
 			outside := n.newPod(t, "outside")
-			n.NS.Run(t, "ip", "link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", outside.Path())
+			n.Run(t, "ip", "link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", outside.Path())
 			for _, argv := range [][]string{
 				{"address", "add", "192.0.2.1/24", "dev", "uplink"},
 				{"address", "add", "2001:db8::1/64", "dev", "uplink", "nodad"},
 				{"link", "set", "uplink", "up"},
 			} {
-				n.NS.Run(t, "ip", argv...)
+				n.Run(t, "ip", argv...)
 			}
 			for _, argv := range [][]string{
 				{"address", "add", "192.0.2.2/24", "dev", "eth0"},

@@ -50,7 +50,11 @@ func TestHostPingsGuest(t *testing.T) {
 func TestGuestPingsHost(t *testing.T) {
 	ns, cfg := local(t, "vnet_hdr")
 	ns.Run(t, "ip", "addr", "add", "192.0.2.1/32", "dev", "lo")
-	ns.Run(t, "ip", "addr", "add", "2001:db8::1/128", "dev", "lo")
+	ns.Run(t, "ip", "addr", "add", "2001:db8::1/128", "dev", "lo", "nodad")
+	// The kernel makes an IPv6 address reachable in the background, even without duplicate address detection.
+	for !strings.Contains(ns.Run(t, "ip", "-6", "route", "show", "table", "local"), "2001:db8::1 ") {
+		time.Sleep(time.Millisecond)
+	}
 	g := Open(t, ns, "tap0", cfg)
 	for _, addr := range []string{"100.64.1.2", "fd00::6440:103:0:1", "fe80::1", "192.0.2.1", "2001:db8::1"} {
 		if err := g.Ping(netip.MustParseAddr(addr), soon); err != nil {

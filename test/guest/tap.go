@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -25,7 +26,7 @@ func openTap(ns *netns.NS, name string, cfg Config) (file *os.File, err error) {
 		return nil, err
 	}
 	if err := awaitRunning(ns, name); err != nil {
-		return nil, fmt.Errorf("%w (closing: %v)", err, file.Close())
+		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
 }

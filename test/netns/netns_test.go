@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -172,7 +173,7 @@ func TestCloseTakesTheLinksWithIt(t *testing.T) {
 		if err := home.Command("ip", "link", "show", "veth-a").Run(); err != nil {
 			return
 		}
-		unix.Nanosleep(&unix.Timespec{Nsec: 10e6}, nil)
+		time.Sleep(10 * time.Millisecond)
 	}
 	t.Error("the veth outlived the namespace of its peer by 2 s")
 }

@@ -56,7 +56,7 @@ func rule6Lines(ns *netns.NS) ([]string, error) {
 // list runs a command that prints one array. A kernel that does not know its objects has none.
 func list(ns *netns.NS, convert func(object) []string, name string, args ...string) ([]string, error) {
 	out, err := run(ns, "", name, args...)
-	if errors.Is(err, unsupported) {
+	if errors.Is(err, errUnsupported) {
 		return nil, nil
 	}
 	if err != nil {

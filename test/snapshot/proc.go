@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/netip"
@@ -39,10 +40,10 @@ func walkSysctls(root string, lines *[]string) error {
 			return nil
 		}
 		value, err := readSysctl(path, buf)
-		if err == unix.EACCES || err == unix.EPERM || err == unix.ENOENT { // made for writing only, or gone
+		switch {
+		case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist): // made for writing only, or gone
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			value = err.Error() // such as that of a secret that is not set
 		}
 		*lines = append(*lines, "sysctl "+strings.TrimPrefix(path, "/proc/sys/")+": "+value)

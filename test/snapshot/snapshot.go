@@ -61,8 +61,8 @@ func Settled(t testing.TB, ns *netns.NS, before string, timeout time.Duration, a
 	}
 }
 
-// unsupported is the error of a command that asks for what this kernel does not have.
-var unsupported = errors.New("not supported by this kernel")
+// errUnsupported is the error of a command that asks for what this kernel does not have.
+var errUnsupported = errors.New("not supported by this kernel")
 
 // run runs a command inside the namespace and returns what it printed.
 func run(ns *netns.NS, stdin, name string, args ...string) ([]byte, error) {
@@ -72,7 +72,7 @@ func run(ns *netns.NS, stdin, name string, args ...string) ([]byte, error) {
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
 		if strings.Contains(errs.String(), "Operation not supported") {
-			err = unsupported
+			err = errUnsupported
 		}
 		return nil, fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, errs.Bytes())
 	}

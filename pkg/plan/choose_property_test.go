@@ -17,11 +17,7 @@ import (
 // their names. host.add refuses a name that is taken.
 func attach(h *host, req *config.Request) (State, error) {
 	node := &Node{}
-	bridge := ""
-	if req.Switch != nil {
-		bridge = req.Switch.Interface
-	}
-	claim, err := Choose(req, bridge, h.find)
+	claim, err := Choose(req, BridgeName(req, node), h.find)
 	if err != nil {
 		return State{}, err
 	}

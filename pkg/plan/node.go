@@ -39,7 +39,7 @@ func CheckNode(req *config.Request, node *Node) error {
 		return config.Errorf(config.CodeInvalidConfig, "use switch %q: it is a %s, not a bridge", b.Name, kindWord(b.Kind))
 	}
 	mtu := MTU(req, node)
-	if of := switchMTU(req, node); mtu < of {
+	if of := max(b.MTU, switchMTU(req, node)); mtu < of {
 		return config.Errorf(config.CodeInvalidConfig, "set mtu %d: below the %d of switch %q, it would shrink the switch", mtu, of, req.Switch.Interface)
 	}
 	return checkMTU6(req, mtu)

@@ -64,6 +64,7 @@ func TestCheckNodeRefuses(t *testing.T) {
 		{"mtu below the bridge's that was made", all(onCreatedSwitch, mtus(1499, 0)), ours(1500), []string{"1499", "1500", `"bridge0"`}},
 		{"mtu below switch.mtu", all(onCreatedSwitch, mtus(1500, 9000)), Bridge{}, []string{"1500", "9000", `"bridge0"`}},
 		{"mtu below switch.mtu, bridge was made", all(onCreatedSwitch, mtus(1500, 9000)), ours(1500), []string{"1500", "9000", `"bridge0"`}},
+		{"switch.mtu below the bridge's that was made", all(onCreatedSwitch, mtus(0, 1500)), ours(9000), []string{"1500", "9000", `"bridge0"`}},
 		{"IPv6 on a small bridge", onSwitch, theirs("", 1279), []string{"1279", "1280", "local.inet6"}},
 		{"IPv6 on a small bridge to be made", all(onCreatedSwitch, mtus(0, 1279)), Bridge{}, []string{"1279", "1280"}},
 		{"IPv6 with a small mtu", all(onSwitch, mtus(1279, 0)), theirs("", 1000), []string{"1279", "1280"}},
@@ -71,6 +72,41 @@ func TestCheckNodeRefuses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			err := CheckNode(newRequest(c.request), &Node{Bridge: c.bridge})
 			wantError(t, err, config.CodeInvalidConfig, c.words...)
+		})
+	}
+}
+
+func TestCheckNodeWithoutIPv6(t *testing.T) {
+	node := &Node{NoIPv6: true}
+	wantError(t, CheckNode(newRequest(), node), config.CodeInvalidConfig, "fd00::/8", "local.inet6")
+	for _, c := range []struct {
+		name    string
+		request func(*config.Request)
+	}{{"IPv4 alone", ipv4Only}, {"not local", all(onCreatedSwitch, notLocal)}} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := CheckNode(newRequest(c.request), node); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestBridgeName(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		request func(*config.Request)
+		bridge  Bridge
+		want    string
+	}{
+		{"without a switch", notLocal, Bridge{}, ""},
+		{"to be made", onCreatedSwitch, Bridge{}, "bridge0"},
+		{"there", onSwitch, theirs("", 1500), "bridge0"},
+		{"there, and configured by an altname", onSwitch, Bridge{Name: "br-enp1s0", Kind: KindBridge}, "br-enp1s0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := BridgeName(newRequest(c.request), &Node{Bridge: c.bridge}); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
 		})
 	}
 }

@@ -1,0 +1,140 @@
+// Package conf_test holds the examples against what vmtap makes of them: each
+// is a list that a runtime can read and that vmtap accepts, and the links it
+// leads to stand in testdata for people to see.
+package conf_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/containernetworking/cni/pkg/utils"
+
+	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/plan"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("*.conflist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatal("there are no examples")
+	}
+	for _, file := range files {
+		t.Run(file, func(t *testing.T) {
+			var states []string
+			for _, stdin := range stdins(t, file) {
+				s := state(t, stdin)
+				states = append(states, s.String())
+			}
+			if len(states) == 0 {
+				t.Fatal("no plugin is vmtap")
+			}
+			golden(t, strings.TrimSuffix(file, ".conflist"), strings.Join(states, "\n"))
+		})
+	}
+}
+
+// list is a network configuration list, with all its keys of the CNI
+// specification.
+type list struct {
+	CNIVersion  string           `json:"cniVersion"`
+	CNIVersions []string         `json:"cniVersions"`
+	Name        string           `json:"name"`
+	Plugins     []map[string]any `json:"plugins"`
+
+	DisableCheck bool `json:"disableCheck"`
+	DisableGC    bool `json:"disableGC"`
+}
+
+// stdins returns what a runtime gives to each vmtap plugin of a list: the
+// plugin's block with the list's name and version in it.
+func stdins(t *testing.T, file string) [][]byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var l list
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields() // a misspelt key
+	if err := d.Decode(&l); err != nil {
+		t.Fatal(err)
+	}
+	if err := utils.ValidateNetworkName(l.Name); err != nil {
+		t.Fatal(err)
+	}
+	var all [][]byte
+	for _, p := range l.Plugins {
+		if p["type"] != "vmtap" {
+			continue
+		}
+		p["name"], p["cniVersion"] = l.Name, l.CNIVersion
+		stdin, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, stdin)
+	}
+	return all
+}
+
+// state returns what ADD of a pod would make on a node without other VMs, with
+// a bridge if the example counts on one.
+func state(t *testing.T, stdin []byte) plan.State {
+	t.Helper()
+	req, err := config.Parse(config.Input{
+		Stdin:       stdin,
+		ContainerID: "c1",
+		IfName:      "eth0",
+		Netns:       "/run/netns/p",
+		Args:        "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web;K8S_POD_INFRA_CONTAINER_ID=c1",
+		MachineID:   func() (string, error) { return "0123456789abcdef0123456789abcdef", nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var node plan.Node
+	if sw := req.Switch; sw != nil && !sw.Create {
+		node.Bridge = plan.Bridge{Name: sw.Interface, Kind: plan.KindBridge, MTU: config.DefaultMTU}
+	}
+	if err := plan.CheckNode(&req, &node); err != nil {
+		t.Fatal(err)
+	}
+	claim, err := plan.Choose(&req, plan.BridgeName(&req, &node), func(...string) (map[string]plan.Found, error) { return nil, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := plan.New(&req, &node, claim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// golden compares text with a file of testdata, or with -update writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (go test -update rewrites it); got:\n%s", file, got)
+	}
+}

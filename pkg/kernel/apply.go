@@ -30,20 +30,10 @@ func (s *Session) Apply(state *plan.State) error {
 // createGateway makes the gateway: never before its host link, so that one
 // without is known to be dead.
 func (s *Session) createGateway(state *plan.State) error {
-	gateway, i := &state.Gateway, &s.index
-	if gateway.Name == "" {
+	if state.Gateway.Name == "" {
 		return nil
 	}
-	create := createVeth(
-		vethEnd{i.gateway, gateway.Group, gateway},
-		vethEnd{i.gatewayPeer, uint32(i.hostLink), &state.GatewayPeer},
-		s.podNS)
-	names := addAltNames(i.gateway, gateway.Name, gateway.AltNames)
-	err := s.host.do(create, names)
-	if create.err == nil {
-		s.undo.add("delete "+gateway.Name, func() error { return s.host.do(deleteLink(i.gateway, gateway.Name)) })
-	}
-	return err
+	return s.createPair(&state.Gateway, &state.GatewayPeer, s.index.gateway, s.index.gatewayPeer)
 }
 
 // createTap makes the tap. It is gone with its last file descriptor until

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -118,39 +117,12 @@ func (s *Session) refuseRoute(r *route, prefix netip.Prefix, key string) error {
 	return config.Errorf(config.CodeInvalidConfig, "use %s %s: the host routes %s to %s, choose another prefix", key, prefix, r.dst, device)
 }
 
-// createHostLink makes the host link with all its altnames in one send, which
-// the kernel carries out whole even if this process is killed. What landed of
-// a send that failed is undone.
+// createHostLink makes the host link, which is the claim.
 func (s *Session) createHostLink(state *plan.State) error {
 	if err := s.deleteDeadGateway(state.Claim.DeadGateway); err != nil {
 		return err
 	}
-	host, i := &state.HostLink, &s.index
-	create := createVeth(
-		vethEnd{i.hostLink, host.Group, host},
-		vethEnd{i.hostPeer, uint32(i.hostLink), &state.HostPeer},
-		s.podNS)
-	names := addAltNames(i.hostLink, host.Name, host.AltNames)
-	err := s.host.do(create, names)
-	if err == nil {
-		s.undo.add("delete "+host.Name, func() error { return s.host.do(deleteLink(i.hostLink, host.Name)) })
-		return nil
-	}
-	if create.err == nil {
-		return joinUndo(err, s.host.do(deleteLink(i.hostLink, host.Name)))
-	}
-	if names.err == nil {
-		// Somebody made a link with this ifindex since it was looked up.
-		return joinUndo(err, s.host.do(removeAltNames(i.hostLink, host.Name, host.AltNames)))
-	}
-	return err
-}
-
-func joinUndo(err, undoErr error) error {
-	if undoErr != nil {
-		return fmt.Errorf("%w; undo: %w", err, undoErr)
-	}
-	return err
+	return s.createPair(&state.HostLink, &state.HostPeer, s.index.hostLink, s.index.hostPeer)
 }
 
 // deleteDeadGateway deletes a gateway that lost its host link, after a look

@@ -65,10 +65,16 @@ func (s *Session) createSwitch(want plan.Link) error {
 	mtu := setLink(index, want.Name, change{mtu: want.MTU}).allow(unix.ENODEV)
 	// One send: a bridge is never without its mark and its mtu. Those fail
 	// with the bridge, as no link has the index then.
-	if err := s.host.do(create, mark, mtu); err != nil && !errors.Is(create.err, unix.EEXIST) {
-		return errors.Join(err, s.host.do(deleteLink(index, want.Name)))
+	err := s.host.do(create, mark, mtu)
+	switch {
+	case err == nil:
+		return nil
+	case create.err == nil:
+		return joinUndo(err, s.host.do(deleteLink(index, want.Name)))
+	case errors.Is(create.err, unix.EEXIST):
+		return s.takeBack(index, &want)
 	}
-	return nil
+	return joinUndo(err, s.takeBack(index, &want))
 }
 
 // finishSwitch gives a bridge of ours what it lacks.

@@ -85,15 +85,15 @@ func (p *Plugin) add(s *kernel.Session, req *config.Request) error {
 	if err := s.LockAttachment(req.ContainerID, req.IfName); err != nil {
 		return err
 	}
-	if err := s.EnterPod(req.Netns, req.IfName); err != nil {
-		return err
-	}
 	observed, err := s.Observe(req)
 	if err != nil {
 		return err
 	}
 	if h := observed.HostLink; h != nil {
 		return config.Errorf(config.CodeTaken, "add %s: it exists, its host link is %s, DEL it first", plan.AttachmentName(req.ContainerID, req.IfName), h.Name)
+	}
+	if err := s.EnterPod(req.Netns, req.IfName); err != nil {
+		return err
 	}
 	if err := plan.CheckNode(req, &observed.Node); err != nil {
 		return err

@@ -68,9 +68,8 @@ func TestRefuse(t *testing.T) {
 		{name: "ifName taken by an altname", code: 100, words: []string{"eth0"}, alter: func(t *testing.T, _ *cni.Call, _ *node, p *pod) {
 			p.Run(t, "ip", "link", "property", "add", "dev", "lo", "altname", "eth0")
 		}},
-		{name: "added already", code: 100, words: []string{"p@eth0", "exists"}, alter: func(t *testing.T, c *cni.Call, n *node, p *pod) {
+		{name: "added already", code: 100, words: []string{"p@eth0", "exists"}, alter: func(t *testing.T, _ *cni.Call, _ *node, p *pod) {
 			p.add(t, "eth0", localConf)
-			c.Netns = n.newPod(t, "elsewhere").Path() // else the tap is met first
 		}},
 		{name: "netns missing", code: 4, words: []string{"CNI_NETNS", "no such file"}, alter: func(_ *testing.T, c *cni.Call, _ *node, _ *pod) {
 			c.Netns += "-gone"

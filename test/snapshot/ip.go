@@ -81,7 +81,7 @@ func linkLines(o object) []string {
 	if _, elsewhere := o["link_netnsid"]; elsewhere {
 		o["link_netnsid"] = "other" // the number depends on who came first
 	}
-	o.drop("flags", "LOWER_UP", "NO-CARRIER")
+	o.drop("flags", "LOWER_UP", "NO-CARRIER", "M-DOWN") // follow the carrier and the peer
 	var lines []string
 	if altnames, ok := o["altnames"].([]any); ok {
 		for _, altname := range altnames {

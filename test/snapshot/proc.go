@@ -18,17 +18,39 @@ import (
 
 // sysctlLines are the values of the namespace's sysctls. /proc shows those of the thread that looks.
 func sysctlLines(ns *netns.NS) (lines []string, err error) {
+	values := map[string]string{}
 	ns.Do(func() {
 		for _, part := range []string{"ipv4", "ipv6", "bridge"} {
-			if err = walkSysctls("/proc/sys/net/"+part, &lines); err != nil {
+			if err = walkSysctls("/proc/sys/net/"+part, values); err != nil {
 				return
 			}
 		}
 	})
+	for name, value := range values {
+		if isDefault(values, name, value) {
+			continue
+		}
+		lines = append(lines, "sysctl "+name+": "+value)
+	}
 	return lines, err
 }
 
-func walkSysctls(root string, lines *[]string) error {
+// isDefault says whether a value is of a link and the one that new links get. A link has some 150 of them.
+func isDefault(values map[string]string, name, value string) bool {
+	parts := strings.Split(name, "/") // net, ipv4, conf, eth0, rp_filter
+	if len(parts) != 5 || parts[2] != "conf" && parts[2] != "neigh" || slices.Contains([]string{"all", "default", "lo"}, parts[3]) {
+		return false
+	}
+	for _, model := range []string{"default", "lo"} { // neigh has its defaults in the machine's first namespace only
+		parts[3] = model
+		if usual, ok := values[strings.Join(parts, "/")]; ok {
+			return value == usual
+		}
+	}
+	return false
+}
+
+func walkSysctls(root string, values map[string]string) error {
 	buf := make([]byte, 4096)
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
@@ -46,7 +68,7 @@ func walkSysctls(root string, lines *[]string) error {
 		case err != nil:
 			value = err.Error() // such as that of a secret that is not set
 		}
-		*lines = append(*lines, "sysctl "+strings.TrimPrefix(path, "/proc/sys/")+": "+value)
+		values[strings.TrimPrefix(path, "/proc/sys/")] = value
 		return nil
 	})
 }

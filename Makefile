@@ -3,6 +3,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 BENCH    ?= .
+CONF     ?= conf/20-switch.conflist
 DESTDIR  ?=
 CNI_BIN  ?= /opt/cni/bin
 
@@ -40,8 +41,8 @@ test-vm: ## run the tests in the VM only
 	hack/test.sh vm
 
 .PHONY: demo
-demo: ## give a VM its network and ping it, in namespaces of their own (needs root)
-	hack/demo.sh
+demo: ## give a VM its network and ping it, away from the machine's own; CONF chooses the configuration (needs root)
+	hack/demo.sh $(CONF)
 
 .PHONY: bench
 bench: ## run the benchmarks; BENCH chooses some

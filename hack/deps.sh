@@ -28,10 +28,12 @@ declare -A package=(
 	[tcpdump]=tcpdump
 )
 
+missing=()
 if [ $# -eq 0 ]; then
 	set -- "${!package[@]}"
+	# Go modules come over TLS.
+	! command -v apt-get >/dev/null || [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 fi
-missing=()
 for command in "$@"; do
 	[ -n "${package[$command]:-}" ] || die "no package known for the command $command"
 	command -v "$command" >/dev/null || missing+=("${package[$command]}")

@@ -13,7 +13,7 @@
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-"$root/hack/deps.sh" qemu-system-x86_64
+"$root/hack/deps.sh" ip qemu-system-x86_64
 kernel=$("$root/hack/kernel.sh")
 initramfs=$("$root/hack/initramfs.sh" "$root/hack/guest/init" virtio_pci virtio_net)
 [ "${1:-}" != prepare ] || exit 0
@@ -29,6 +29,8 @@ case $netns in
 */*) enter=(nsenter "--net=$netns") ;;
 *) enter=(nsenter "--net=/run/netns/$netns") ;;
 esac
+# QEMU would make a tap of its own if there were none of that name.
+"${enter[@]}" ip -d link show dev "$tap" | grep ' tun ' >/dev/null || die "there is no tap $tap in namespace $netns"
 accel=(-accel "tcg,thread=multi")
 if [ -w /dev/kvm ]; then
 	accel=(-accel kvm "${accel[@]}")

@@ -73,7 +73,7 @@ func stream(in io.Reader, out *bufio.Writer) ([]result, error) {
 		}
 		if err == io.EOF {
 			p.end()
-			return p.results, nil
+			return p.results, out.Flush()
 		}
 		if err != nil {
 			return nil, err

@@ -85,7 +85,7 @@ func read(file string) ([]result, error) {
 // without results counts as one failed test.
 func closing(out io.Writer, args []string) (bool, error) {
 	if len(args) == 0 || len(args)%2 != 0 {
-		return false, errors.New("usage: testsum -total LABEL FILE [LABEL FILE]...")
+		return false, errors.New("-total wants pairs of a label and a file")
 	}
 	var total counts
 	var lines, failed []string
@@ -96,7 +96,7 @@ func closing(out io.Writer, args []string) (bool, error) {
 		c := count(results)
 		note := ""
 		if err != nil {
-			c, note = counts{failed: 1}, " (did not run)"
+			c, note = counts{failed: 1}, ", it did not come to its end"
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s%s", args[i], c, note))
 		total = counts{total.passed + c.passed, total.failed + c.failed, total.skipped + c.skipped}

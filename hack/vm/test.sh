@@ -38,4 +38,11 @@ while read -r package dir; do
 		"$dir" "$tmp/test2json" "$package" "$program" "${VMTAP_VM_RUN:-.}" >>"$script"
 done <<<"$list"
 echo "exit \$status" >>"$script"
-"$root/hack/vm/run.sh" bash "$script"
+
+# A status above 1 is no test's. Packages that had not begun show it as a failure.
+ended=0
+"$root/hack/vm/run.sh" bash "$script" || ended=$?
+if [ $ended -gt 1 ]; then
+	printf '{"Action":"fail","Package":"the test VM, exit status %s"}\n' $ended
+fi
+exit $ended

@@ -24,6 +24,7 @@ declare -A package=(
 	[qemu-system-x86_64]=qemu-system-x86
 	[shellcheck]=shellcheck
 	[strace]=strace
+	[sysctl]=procps
 	[tc]=iproute2
 	[tcpdump]=tcpdump
 )

@@ -70,10 +70,10 @@ if [ -w /dev/kvm ]; then
 fi
 cpus=$(nproc)
 timeout --foreground -k 5 "${VMTAP_VM_TIMEOUT:-1200}" qemu-system-x86_64 \
-	-M q35 "${accel[@]}" -cpu max -smp 1 -m "${VMTAP_VM_MEMORY:-2048}" \
+	-M q35 "${accel[@]}" -cpu max -smp 2 -m "${VMTAP_VM_MEMORY:-2048}" \
 	-nodefaults -no-user-config -display none -no-reboot \
 	-kernel "$kernel/vmlinuz" -initrd "$initramfs" \
-	-append "console=ttyS0 loglevel=4 panic=-1 oops=panic random.trust_cpu=on mitigations=off " \
+	-append "console=ttyS0 loglevel=4 panic=-1 oops=panic random.trust_cpu=on mitigations=off nokaslr norandmaps" \
 	-chardev "file,id=console,path=$console" -serial chardev:console \
 	-device virtio-serial-pci \
 	-chardev "file,id=out,path=$job/out" -device virtserialport,nr=1,chardev=out \

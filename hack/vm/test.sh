@@ -10,7 +10,7 @@
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-directories='pkg/(filter|kernel|plugin)|plugins|test'
+directories='pkg/(filter|kernel|plugin)|plugins|test/(cni|e2e|guest|netns)'
 
 cd "$root"
 export CGO_ENABLED=0

@@ -22,6 +22,7 @@ const events = `{"Action":"start","Package":"a"}
 {"Action":"skip","Package":"a","Test":"TestY"}
 {"Action":"output","Package":"a","Output":"FAIL\n"}
 {"Action":"fail","Package":"a","Elapsed":1.5}
+{"Action":"fail","Package":"a"}
 not an event
 {"ImportPath":"b [b.test]","Action":"build-output","Output":"b.go:1: undefined: x\n"}
 {"ImportPath":"b [b.test]","Action":"build-fail"}

@@ -9,6 +9,10 @@ import (
 	"strings"
 )
 
+// maxLines is how much of a failed test's output is printed: enough for the
+// part of a panic that says something.
+const maxLines = 100
+
 // event is one line of go test -json; see go doc test2json.
 type event struct {
 	Action      string
@@ -24,6 +28,7 @@ type event struct {
 type printer struct {
 	out     io.Writer
 	running map[string]*pkg
+	done    map[string]bool
 	builds  map[string][]string // output of builds by ImportPath
 	results []result
 }
@@ -35,7 +40,7 @@ type pkg struct {
 }
 
 func newPrinter(out io.Writer) *printer {
-	return &printer{out: out, running: map[string]*pkg{}, builds: map[string][]string{}}
+	return &printer{out: out, running: map[string]*pkg{}, done: map[string]bool{}, builds: map[string][]string{}}
 }
 
 // line takes one line of input.
@@ -52,7 +57,7 @@ func (p *printer) line(line []byte) {
 	case "build-fail":
 		return
 	}
-	if e.Package == "" {
+	if e.Package == "" || p.done[e.Package] {
 		return
 	}
 	k := p.running[e.Package]
@@ -105,7 +110,11 @@ func (p *printer) failed(name, test string, k *pkg) {
 		}
 	}
 	fmt.Fprintf(p.out, "--- FAIL: %s %s\n", short(name), test)
-	for _, line := range k.output[test] {
+	for i, line := range k.output[test] {
+		if i == maxLines {
+			fmt.Fprintf(p.out, "    ... and %d lines more\n", len(k.output[test])-i)
+			break
+		}
 		fmt.Fprint(p.out, "    ", strings.TrimPrefix(line, "    "))
 	}
 }
@@ -113,6 +122,7 @@ func (p *printer) failed(name, test string, k *pkg) {
 // finish takes the event that ends a package.
 func (p *printer) finish(e event, k *pkg) {
 	delete(p.running, e.Package)
+	p.done[e.Package] = true
 	var results []result
 	for _, test := range slices.Sorted(maps.Keys(k.status)) {
 		r := result{Package: e.Package, Test: test, Status: k.status[test]}

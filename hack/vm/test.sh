@@ -10,7 +10,7 @@
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-directories='pkg/(filter|kernel|plugin)|plugins|test/(cni|e2e|guest|netns)'
+directories='pkg/(filter|kernel|plugin)|plugins|test'
 
 cd "$root"
 export CGO_ENABLED=0
@@ -26,7 +26,14 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 go build -o "$tmp/test2json" cmd/test2json
 script=$tmp/script
-echo 'status=0' >"$script"
+cat >"$script" <<'END'
+status=0
+# test2json does not end a package whose process died.
+failed() {
+	status=1
+	printf '{"Action":"fail","Package":"%s"}\n' "$1"
+}
+END
 while read -r package dir; do
 	program=$tmp/$(echo "$package" | tr / _).test
 	if ! go test -c -o "$program" "$package" >"$tmp/log" 2>&1; then
@@ -34,13 +41,14 @@ while read -r package dir; do
 		printf '{"Action":"fail","Package":"%s"}\n' "$package"
 		continue
 	fi
-	printf 'cd %q && %q -t -p %q %q -test.v=test2json -test.short -test.timeout=15m -test.run=%q || status=1\n' \
-		"$dir" "$tmp/test2json" "$package" "$program" "${VMTAP_VM_RUN:-.}" >>"$script"
+	printf 'cd %q && %q -t -p %q %q -test.v=test2json -test.short -test.timeout=15m -test.run=%q || failed %q\n' \
+		"$dir" "$tmp/test2json" "$package" "$program" "${VMTAP_VM_RUN:-.}" "$package" >>"$script"
 done <<<"$list"
 echo "exit \$status" >>"$script"
 
 # A status above 1 is no test's. Packages that had not begun show it as a failure.
 ended=0
+export VMTAP_VM_TIMEOUT=${VMTAP_VM_TIMEOUT:-2400}
 "$root/hack/vm/run.sh" bash "$script" || ended=$?
 if [ $ended -gt 1 ]; then
 	printf '{"Action":"fail","Package":"the test VM, exit status %s"}\n' $ended

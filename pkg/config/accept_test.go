@@ -61,7 +61,7 @@ func TestParseAccepts(t *testing.T) {
 		{"up", `"up": false`, func(r *Request) { r.Up = false }},
 		{"mtu, lowest with IPv6", `"mtu": 1280`, func(r *Request) { r.MTU = 1280 }},
 		{"mtu, lowest", `"mtu": 68, "local": {"inet6": false}`, func(r *Request) { r.MTU = 68; r.Local = local("100.64.0.0/10", "", 8) }},
-		{"mtu, highest", `"mtu": 65535`, func(r *Request) { r.MTU = 65535 }},
+		{"mtu, highest", `"mtu": 65521`, func(r *Request) { r.MTU = 65521 }},
 		{"mtu like the bridge's", `"mtu": 1400, "switch": {"interface": "br0", "create": true, "mtu": 1400}`, func(r *Request) { bridge(r); r.MTU = 1400; r.Switch.Create = true; r.Switch.MTU = 1400 }},
 		{"forward", `"forward": false`, func(r *Request) { r.Forward = false }},
 

@@ -78,7 +78,7 @@ func checkRequest(t *testing.T, r Request) {
 	hold(r.Switch != nil || r.Local != nil, "connected to something")
 	hold(1 <= r.VMID.Min && r.VMID.Min <= r.VMID.Max, "range")
 	hold(r.VMID.Requested == 0 || r.VMID.Min <= r.VMID.Requested && r.VMID.Requested <= r.VMID.Max, "vmid within range")
-	hold(r.MTU == 0 || 68 <= r.MTU && r.MTU <= 65535, "mtu")
+	hold(r.MTU == 0 || 68 <= r.MTU && r.MTU <= 65521, "mtu")
 	if r.Local != nil {
 		hold(r.VMID.Max <= r.Local.Scheme.Max(), "range within scheme")
 		for _, id := range []uint32{r.VMID.Min, r.VMID.Max} {

@@ -16,7 +16,7 @@ func readRoutes(n node) []Route {
 func readRoute(f *fields) Route {
 	r := Route{
 		Dst:      parsed(f.require("dst"), parsePrefix),
-		MTU:      int(f.number("mtu", minMTU, maxMTU, 0)),
+		MTU:      int(f.number("mtu", minMTU, MaxMTU, 0)),
 		AdvMSS:   int(f.number("advmss", 1, maxAdvMSS, 0)),
 		Priority: int(f.number("priority", 0, maxPriority, 0)),
 	}

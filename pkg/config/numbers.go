@@ -12,14 +12,13 @@ import (
 const (
 	minMTU      = 68   // RFC 791
 	minMTU6     = 1280 // RFC 8200
-	maxMTU      = 65535
 	maxUint32   = 1<<32 - 1
 	maxOwner    = maxUint32 - 1 // -1 is "leave it" to the kernel
 	maxRDomain  = 99_999_999    // rdomain99999999 has the 15 characters of a link's name
 	maxVLAN     = 4094
 	maxLinkNo   = 1<<24 - 1 // higher netdev groups are those of the pods' links
 	maxGroups   = 32        // of one interface
-	maxAdvMSS   = maxMTU - 40
+	maxAdvMSS   = 65535 - 40
 	maxPriority = 1<<31 - 1 // an int on every machine
 )
 

@@ -94,7 +94,7 @@ func (d *draft) readBlock(top *fields, machineID func() (string, error)) {
 	d.groupNumbers = readGroupNumbers(top.object("groups"))
 	d.LLAddr = optional(top, "lladdr", parseLLAddr)
 	d.Up = top.bool("up", true)
-	d.MTU = int(top.number("mtu", minMTU, maxMTU, 0))
+	d.MTU = int(top.number("mtu", minMTU, MaxMTU, 0))
 	d.Forward = top.bool("forward", true)
 	d.Tap = readTap(top.object("tap"))
 	d.VMID = readVMID(top.object("vmid"), d.Local)

@@ -90,6 +90,10 @@ type DNS struct {
 // DefaultMTU is the mtu without a bridge that says otherwise, in bytes.
 const DefaultMTU = 1500
 
+// MaxMTU is the largest mtu that Linux gives a tap, in bytes: 64 KiB less an
+// Ethernet header.
+const MaxMTU = 65521
+
 // Attachment is what DEL reads of a call: the rest of its configuration is
 // not looked at, so that a changed or broken one does not stop it.
 type Attachment struct {

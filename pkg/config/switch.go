@@ -18,7 +18,7 @@ func readSwitch(n node) *Switch {
 	s.Group = optional(f, "group", parseGroup)
 	s.Up = f.bool("up", true)
 	if mtu, ok := f.get("mtu"); ok {
-		s.MTU = int(mtu.number(minMTU, maxMTU))
+		s.MTU = int(mtu.number(minMTU, MaxMTU))
 		if !s.Create {
 			mtu.refuse("only a bridge that vmtap makes gets an mtu, add create or drop mtu")
 		}

@@ -114,7 +114,7 @@ func FuzzNetworkOf(f *testing.F) {
 	f.Fuzz(func(t *testing.T, containerID, network, group string, id uint32, idx uint8) {
 		id, idx = 1+id%vmid.MaxID, idx%(MaxIdx+1)
 		if !specName(containerID) || !specName(network) || strings.Contains(group, ".") {
-			t.Skip("not what a configuration can have")
+			return // not what a configuration can have
 		}
 		link := vmid.HostLink(id, int(idx))
 		if got, ok := networkOf(NetworkName(link, network)); !ok || got != network {

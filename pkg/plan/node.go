@@ -42,6 +42,9 @@ func CheckNode(req *config.Request, node *Node) error {
 	if of := max(b.MTU, switchMTU(req, node)); mtu < of {
 		return config.Errorf(config.CodeInvalidConfig, "set mtu %d: below the %d of switch %q, it would shrink the switch", mtu, of, req.Switch.Interface)
 	}
+	if mtu > config.MaxMTU {
+		return config.Errorf(config.CodeInvalidConfig, "set mtu %d, that of switch %q: a tap has %d at most, lower the switch's", mtu, req.Switch.Interface, config.MaxMTU)
+	}
 	return checkMTU6(req, mtu)
 }
 

@@ -65,6 +65,7 @@ func TestCheckNodeRefuses(t *testing.T) {
 		{"mtu below switch.mtu", all(onCreatedSwitch, mtus(1500, 9000)), Bridge{}, []string{"1500", "9000", `"bridge0"`}},
 		{"mtu below switch.mtu, bridge was made", all(onCreatedSwitch, mtus(1500, 9000)), ours(1500), []string{"1500", "9000", `"bridge0"`}},
 		{"switch.mtu below the bridge's that was made", all(onCreatedSwitch, mtus(0, 1500)), ours(9000), []string{"1500", "9000", `"bridge0"`}},
+		{"a bridge's mtu that no tap can have", onSwitch, theirs("", 65535), []string{"65535", "65521"}},
 		{"IPv6 on a small bridge", onSwitch, theirs("", 1279), []string{"1279", "1280", "local.inet6"}},
 		{"IPv6 on a small bridge to be made", all(onCreatedSwitch, mtus(0, 1279)), Bridge{}, []string{"1279", "1280"}},
 		{"IPv6 with a small mtu", all(onSwitch, mtus(1279, 0)), theirs("", 1000), []string{"1279", "1280"}},

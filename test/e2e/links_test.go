@@ -252,4 +252,6 @@ func TestMTU(t *testing.T) {
 	b := p.add(t, "eth1", conf(`"mtu": 1400`))
 	expect(t, "host link's mtu", n.link(t, b.hostLink()).MTU, 1400)
 	expect(t, "tap's mtu", p.link(t, "eth1").MTU, 1400)
+	p.add(t, "eth2", conf(`"mtu": 65521`))
+	expect(t, "tap's largest mtu", p.link(t, "eth2").MTU, 65521)
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func take(t *testing.T, ns *netns.NS) string {
 	var b strings.Builder
 	for _, l := range links {
 		a := l.Attrs()
-		fmt.Fprintln(&b, l.Type(), a.Name, a.AltNames, a.Alias, a.HardwareAddr, a.MTU, a.Flags, a.Group, a.MasterIndex)
+		fmt.Fprintln(&b, l.Type(), a.Name, a.AltNames, a.Alias, a.HardwareAddr, a.MTU, a.Flags&net.FlagUp, a.Group, a.MasterIndex)
 	}
 	for _, a := range addrs {
 		fmt.Fprintln(&b, a.LinkIndex, a.IPNet)

@@ -54,8 +54,15 @@ func (s *Session) Observe(req *config.Request) (*Observation, error) {
 	return &o, nil
 }
 
+// observedBridge describes a bridge as plan does. One of ours that is down and
+// without description is being made this moment, or was left half-made: its
+// mtu says nothing yet.
 func observedBridge(l *link) plan.Bridge {
-	return plan.Bridge{Name: l.name, Kind: l.kind, MTU: l.mtu, Alias: l.alias, Ours: l.has(plan.SwitchName(l.name))}
+	b := plan.Bridge{Name: l.name, Kind: l.kind, MTU: l.mtu, Alias: l.alias, Ours: l.has(plan.SwitchName(l.name))}
+	if b.Ours && !l.up && l.alias == "" {
+		b.MTU = 0
+	}
+	return b
 }
 
 // getForwarding asks whether the namespace forwards; into stays nil if the

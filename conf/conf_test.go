@@ -6,7 +6,6 @@ package conf_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,9 +15,8 @@ import (
 
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/test/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob("*.conflist")
@@ -38,7 +36,7 @@ func TestExamples(t *testing.T) {
 			if len(states) == 0 {
 				t.Fatal("no plugin is vmtap")
 			}
-			golden(t, strings.TrimSuffix(file, ".conflist"), strings.Join(states, "\n"))
+			golden.Compare(t, strings.TrimSuffix(file, ".conflist"), strings.Join(states, "\n"))
 		})
 	}
 }
@@ -118,23 +116,4 @@ func state(t *testing.T, stdin []byte) plan.State {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// golden compares text with a file of testdata, or with -update writes it.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test -update rewrites it); got:\n%s", file, got)
-	}
 }

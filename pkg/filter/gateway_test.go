@@ -2,43 +2,21 @@ package filter
 
 import (
 	"encoding/hex"
-	"flag"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/net/bpf"
+
+	"github.com/vmtap/vmtap/test/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares text with a file of testdata, or with -update writes it.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test -update rewrites it); got:\n%s", file, got)
-	}
-}
 
 func TestProgramGolden(t *testing.T) {
 	for _, g := range gateways {
-		name := "gateway-" + strings.ReplaceAll(strings.ToLower(g.name), " ", "-") + ".golden"
-		golden(t, name, text(g.Program()))
+		name := "gateway-" + strings.ReplaceAll(strings.ToLower(g.name), " ", "-")
+		golden.Compare(t, name, text(g.Program()))
 	}
-	golden(t, "drop-all.golden", text(DropAll())+bytecode(DropAll())+"\n")
+	golden.Compare(t, "drop-all", text(DropAll())+bytecode(DropAll())+"\n")
 }
 
 // The tag is asked for before anything else, and a tagged frame is the

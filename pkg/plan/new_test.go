@@ -9,13 +9,14 @@ import (
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/filter"
 	"github.com/vmtap/vmtap/pkg/vmid"
+	"github.com/vmtap/vmtap/test/golden"
 )
 
 func TestStateGolden(t *testing.T) {
 	for _, c := range states() {
 		t.Run(c.name, func(t *testing.T) {
 			s := c.state(t)
-			golden(t, c.name, s.String())
+			golden.Compare(t, c.name, s.String())
 		})
 	}
 }

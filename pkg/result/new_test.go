@@ -9,6 +9,7 @@ import (
 
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/result"
+	"github.com/vmtap/vmtap/test/golden"
 )
 
 func TestResultGolden(t *testing.T) {
@@ -17,7 +18,7 @@ func TestResultGolden(t *testing.T) {
 			name := c.name + "-" + version
 			t.Run(name, func(t *testing.T) {
 				_, r := c.result(t)
-				golden(t, name, string(printed(t, r, version))+"\n")
+				golden.Compare(t, name, string(printed(t, r, version))+"\n")
 			})
 		}
 	}

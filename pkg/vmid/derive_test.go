@@ -2,21 +2,17 @@ package vmid_test
 
 import (
 	"encoding/binary"
-	"flag"
 	"fmt"
 	"math"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/vmtap/vmtap/pkg/vmid"
+	"github.com/vmtap/vmtap/test/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden file; what stands in it is a contract across versions")
 
 // The names that the golden file has values of: with and without a namespace,
 // the shortest, and a container id.
@@ -72,26 +68,7 @@ func TestDerivedValuesGolden(t *testing.T) {
 		line(vmid.GatewayLinkLocal(netip.MustParseAddr(host6)), "GatewayLinkLocal(%s)", host6)
 	}
 
-	file := filepath.Join("testdata", "derived.golden")
-	if *update {
-		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, wanted := strings.Split(b.String(), "\n"), strings.Split(string(want), "\n")
-	if len(got) != len(wanted) {
-		t.Errorf("%d lines, want %d", len(got), len(wanted))
-	}
-	for i := range min(len(got), len(wanted)) {
-		if got[i] != wanted[i] {
-			t.Errorf("line %d\n got %s\nwant %s", i+1, got[i], wanted[i])
-		}
-	}
+	golden.Compare(t, "derived", b.String())
 }
 
 // finalise is splitmix64's finaliser, as published.

@@ -34,7 +34,7 @@ func (s *Session) claim(req *config.Request, o *Observation) (plan.State, error)
 		if state, err = s.decide(req, o); err != nil {
 			return plan.State{}, err
 		}
-		if err = s.createHostLink(&state); err == nil {
+		if err = s.createHostLink(req.ContainerID, &state); err == nil {
 			return state, nil
 		}
 		if !errors.Is(err, unix.EEXIST) {
@@ -118,11 +118,25 @@ func (s *Session) refuseRoute(r *route, prefix netip.Prefix, key string) error {
 }
 
 // createHostLink makes the host link, which is the claim.
-func (s *Session) createHostLink(state *plan.State) error {
+func (s *Session) createHostLink(containerID string, state *plan.State) error {
 	if err := s.deleteDeadGateway(state.Claim.DeadGateway); err != nil {
 		return err
 	}
-	return s.createPair(&state.HostLink, &state.HostPeer, s.index.hostLink, s.index.hostPeer)
+	if err := s.createPair(&state.HostLink, &state.HostPeer, s.index.hostLink, s.index.hostPeer); err != nil {
+		return err
+	}
+	s.undo.add("hand on the VM's claims", func() error { return s.releaseOwnClaims(containerID) })
+	return nil
+}
+
+// releaseOwnClaims hands on what the host link of this session holds of the
+// VM's: by now the VM may have another interface.
+func (s *Session) releaseOwnClaims(containerID string) error {
+	var l *link
+	if err := s.host.do(getLink(s.index.hostLink, "", &l)); err != nil || l == nil {
+		return err
+	}
+	return s.releaseClaims(containerID, l)
 }
 
 // deleteDeadGateway deletes a gateway that lost its host link, after a look

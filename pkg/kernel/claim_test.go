@@ -73,7 +73,7 @@ func TestNameTakenWithoutTheLock(t *testing.T) {
 				}
 				squat(t, node, &state)
 				before := snapshot.Take(t, node)
-				if err := s.createHostLink(&state); !errors.Is(err, unix.EEXIST) {
+				if err := s.createHostLink(req.ContainerID, &state); !errors.Is(err, unix.EEXIST) {
 					t.Errorf("got %v, want EEXIST", err)
 				}
 				if diff := snapshot.Diff(before, snapshot.Take(t, node)); len(diff) > 0 {
@@ -103,7 +103,7 @@ func TestIndexTakenWithoutTheLock(t *testing.T) {
 		if err := s.host.do(createBridge(s.index.hostLink, &foreign)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.createHostLink(&state); !errors.Is(err, unix.EEXIST) {
+		if err := s.createHostLink(req.ContainerID, &state); !errors.Is(err, unix.EEXIST) {
 			t.Errorf("got %v, want EEXIST", err)
 		}
 		var l *link
@@ -178,6 +178,34 @@ func TestLongBatch(t *testing.T) {
 			if (l != nil) != (i%2 == 0) {
 				t.Fatalf("answer %d: %v", i, l)
 			}
+		}
+	})
+}
+
+// TestUndoHandsOnTheClaims: an ADD that fails after a sibling was added leaves
+// the VM's claims to it.
+func TestUndoHandsOnTheClaims(t *testing.T) {
+	inSession(t, func(node *netns.NS, s *Session, req *config.Request, o *Observation) {
+		state, err := s.Claim(req, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sibling := plan.Link{Name: vmid.HostLink(state.Claim.VMID, 1), LLAddr: vmid.LLAddr{2, 0, 0, 0, 0, 1}, MTU: 1500}
+		index := randomIndex()
+		marks := []string{plan.NetworkName(sibling.Name, "vmnet"), plan.AttachmentName(req.ContainerID, "net1")}
+		if err := s.host.do(createBridge(index, &sibling), addAltNames(index, sibling.Name, marks)); err != nil {
+			t.Fatal(err)
+		}
+		cause := errors.New("cause")
+		if err := s.Undo(cause); err != cause { //nolint:errorlint // nothing of the undo may fail
+			t.Error(err)
+		}
+		var l *link
+		if err := s.host.do(getLink(0, vmid.VM(state.Claim.VMID), &l)); err != nil {
+			t.Fatal(err)
+		}
+		if l == nil || l.index != index || !l.has(plan.PodName(req.ContainerID)) {
+			t.Errorf("the claims are on %+v, want them on the sibling", l)
 		}
 	})
 }

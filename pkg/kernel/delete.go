@@ -3,7 +3,6 @@ package kernel
 import (
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
-	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
 // Delete removes what is left of an attachment. It needs neither the pod's
@@ -19,7 +18,7 @@ func (s *Session) Delete(a config.Attachment) error {
 	if hostLink == nil {
 		return s.deleteSurvivors(links)
 	}
-	if err := s.releaseClaims(a, hostLink); err != nil {
+	if err := s.releaseClaims(a.ContainerID, hostLink); err != nil {
 		return err
 	}
 	if hostLink.netns >= 0 {
@@ -66,47 +65,6 @@ func (s *Session) deleteSurvivors(links attachmentLinks) error {
 		if err := s.host.do(deleteLink(l.index, l.name)); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// releaseClaims moves the VM's own altnames, if this host link holds them, to
-// a sibling, so that the VM keeps its vmid as long as it has an interface.
-func (s *Session) releaseClaims(a config.Attachment, hostLink *link) error {
-	id, _, ok := vmid.ParseHostLink(hostLink.name)
-	if !ok {
-		return nil // renamed: the claim goes with it
-	}
-	names := []string{vmid.VM(id), plan.PodName(a.ContainerID)}
-	if !hostLink.has(names[0]) {
-		return nil
-	}
-	if err := s.lock.lock(claimsByte, "the node's claims"); err != nil {
-		return err
-	}
-	moveErr := s.moveClaims(names, id, hostLink)
-	if err := s.lock.unlock(claimsByte); err != nil {
-		return err
-	}
-	return moveErr
-}
-
-// moveClaims moves altnames to the sibling with the lowest number, in one
-// send.
-func (s *Session) moveClaims(names []string, id uint32, from *link) error {
-	siblings := make([]*link, plan.MaxIdx+1)
-	batch := make([]*message, len(siblings))
-	for i := range siblings {
-		batch[i] = getLink(0, vmid.HostLink(id, i), &siblings[i])
-	}
-	if err := s.host.do(batch...); err != nil {
-		return err
-	}
-	for _, to := range siblings {
-		if to == nil || to.index == from.index || !plan.IsOwned(to.altNames) {
-			continue
-		}
-		return s.host.do(removeAltNames(from.index, from.name, names), addAltNames(to.index, to.name, names))
 	}
 	return nil
 }

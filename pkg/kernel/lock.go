@@ -43,12 +43,8 @@ func (l *lockFile) close() error { return unix.Close(l.fd) }
 // lock takes one byte of the file, what says whose. It waits no longer than
 // lockTimeout.
 func (l *lockFile) lock(offset int64, what string) error {
-	err := l.set(unix.F_OFD_SETLK, unix.F_WRLCK, offset)
-	if err == nil {
-		return nil
-	}
-	if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
-		return config.Errorf(config.CodeIO, "lock %s: %w", what, err)
+	if got, err := l.try(offset, what); got || err != nil {
+		return err
 	}
 	// Somebody has it: wait in the kernel, in line, rather than poll. At a
 	// timeout the waiting thread is left behind; the process ends soon.
@@ -63,6 +59,18 @@ func (l *lockFile) lock(offset int64, what string) error {
 	case <-time.After(lockTimeout):
 		return config.Errorf(config.CodeTryAgainLater, "lock %s: another call has held it for %s, see `lslocks` for %s", what, lockTimeout, lockPath)
 	}
+}
+
+// try takes one byte of the file if nobody has it.
+func (l *lockFile) try(offset int64, what string) (got bool, err error) {
+	err = l.set(unix.F_OFD_SETLK, unix.F_WRLCK, offset)
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
+		return false, nil
+	}
+	return false, config.Errorf(config.CodeIO, "lock %s: %w", what, err)
 }
 
 func (l *lockFile) unlock(offset int64) error {

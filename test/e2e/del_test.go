@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/pkg/vmid"
 	"github.com/vmtap/vmtap/test/cni"
 )
 
@@ -216,4 +220,46 @@ func TestDeadGateway(t *testing.T) {
 	}
 	again.del()
 	n.noVMLinks(t)
+}
+
+// TestClaimGoesToAnIdleSibling: the VM's claim is not moved to an interface
+// that another call works on, which may be its DEL, if there is another.
+func TestClaimGoesToAnIdleSibling(t *testing.T) {
+	n := newNode(t)
+	p := n.newPod(t, "idle")
+	first, second, third := p.add(t, "eth0", localConf), p.add(t, "net1", localConf), p.add(t, "net2", localConf)
+	vm, _, _ := strings.Cut(first.hostLink(), "-")
+	release := holdLock(t, vmid.LockOffset("idle", "net1"))
+	first.del()
+	expect(t, "holder", n.link(t, vm).Name, third.hostLink())
+	release()
+	third.del()
+	expect(t, "holder", n.link(t, vm).Name, second.hostLink())
+
+	// The only sibling gets it, busy or not.
+	again := p.add(t, "eth0", localConf)
+	second.del()
+	expect(t, "holder", n.link(t, vm).Name, again.hostLink())
+	busy := p.add(t, "net1", localConf)
+	release = holdLock(t, vmid.LockOffset("idle", "net1"))
+	again.del()
+	expect(t, "holder", n.link(t, vm).Name, busy.hostLink())
+	release()
+}
+
+// holdLock takes a byte of vmtap's lock, as another call would.
+func holdLock(t *testing.T, offset int64) (release func()) {
+	t.Helper()
+	f, err := os.OpenFile("/run/vmtap/lock", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Start: offset, Len: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

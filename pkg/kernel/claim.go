@@ -45,8 +45,15 @@ func (s *Session) claim(req *config.Request, o *Observation) (plan.State, error)
 	return plan.State{}, config.Errorf(config.CodeTryAgainLater, "claim an interface: somebody takes the names without vmtap's lock: %w", err)
 }
 
-// decide looks everything up that is to be claimed and changes nothing.
+// decide looks everything up that is to be claimed and changes nothing. The
+// bridge, too, is looked at once more: bridges are made under the claims lock,
+// so that nobody who holds it sees one half-made.
 func (s *Session) decide(req *config.Request, o *Observation) (plan.State, error) {
+	if req.Switch != nil {
+		if _, err := s.observeSwitch(req, o); err != nil {
+			return plan.State{}, err
+		}
+	}
 	claim, err := plan.Choose(req, plan.BridgeName(req, &o.Node), s.find)
 	if err != nil {
 		return plan.State{}, err

@@ -54,15 +54,22 @@ func (s *Session) Observe(req *config.Request) (*Observation, error) {
 	return &o, nil
 }
 
-// observedBridge describes a bridge as plan does. One of ours that is down and
-// without description is being made this moment, or was left half-made: its
-// mtu says nothing yet.
-func observedBridge(l *link) plan.Bridge {
-	b := plan.Bridge{Name: l.name, Kind: l.kind, MTU: l.mtu, Alias: l.alias, Ours: l.has(plan.SwitchName(l.name))}
-	if b.Ours && !l.up && l.alias == "" {
-		b.MTU = 0
+// observeSwitch looks at the switch's bridge again, and whether it still will
+// do. It returns nil if there is none.
+func (s *Session) observeSwitch(req *config.Request, o *Observation) (*link, error) {
+	var bridge *link
+	if err := s.host.do(getLink(0, req.Switch.Interface, &bridge)); err != nil {
+		return nil, err
 	}
-	return b
+	o.Node.Bridge, s.index.bridge = plan.Bridge{}, 0
+	if bridge != nil {
+		o.Node.Bridge, s.index.bridge = observedBridge(bridge), bridge.index
+	}
+	return bridge, plan.CheckNode(req, &o.Node)
+}
+
+func observedBridge(l *link) plan.Bridge {
+	return plan.Bridge{Name: l.name, Kind: l.kind, MTU: l.mtu, Alias: l.alias, Ours: l.has(plan.SwitchName(l.name))}
 }
 
 // getForwarding asks whether the namespace forwards; into stays nil if the

@@ -27,20 +27,14 @@ func (s *Session) EnsureSwitch(req *config.Request, o *Observation, state *plan.
 			return err
 		}
 	}
-	var bridge *link
-	if err := s.host.do(getLink(0, req.Switch.Interface, &bridge)); err != nil {
-		return err
-	}
-	if bridge == nil {
-		return config.Errorf(config.CodeTryAgainLater, "create bridge %s: somebody deleted it", req.Switch.Interface)
-	}
-	s.index.bridge = bridge.index
-	o.Node.Bridge = observedBridge(bridge)
 	// Somebody else may have been faster, with another mtu.
-	if err := plan.CheckNode(req, &o.Node); err != nil {
+	bridge, err := s.observeSwitch(req, o)
+	switch {
+	case err != nil:
 		return err
-	}
-	if state.Guest.MTU < bridge.mtu {
+	case bridge == nil:
+		return config.Errorf(config.CodeTryAgainLater, "create bridge %s: somebody deleted it", req.Switch.Interface)
+	case state.Guest.MTU < bridge.mtu:
 		return config.Errorf(config.CodeTryAgainLater, "attach to switch %q: somebody made it with mtu %d just now", bridge.name, bridge.mtu)
 	}
 	want := plan.SwitchLink(req, &o.Node)
@@ -53,9 +47,16 @@ func (s *Session) EnsureSwitch(req *config.Request, o *Observation, state *plan.
 	return s.host.do(describeSwitch(bridge, &want)...)
 }
 
-// createSwitch makes a bridge, down, with its mark. That there is one by now
-// is fine.
+// createSwitch makes a bridge, down, with its mark, under the claims lock.
+// That there is one by now is fine.
 func (s *Session) createSwitch(want plan.Link) error {
+	if err := s.lock.lock(claimsByte, "the node's claims"); err != nil {
+		return err
+	}
+	return errors.Join(s.createSwitchLocked(want), s.lock.unlock(claimsByte))
+}
+
+func (s *Session) createSwitchLocked(want plan.Link) error {
 	var index int32
 	if err := freeIndexes(s.host, &index); err != nil {
 		return err

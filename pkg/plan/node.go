@@ -17,7 +17,7 @@ type Node struct {
 type Bridge struct {
 	Name  string // its real name; the configuration's may be an altname
 	Kind  string
-	MTU   int // 0: not known yet
+	MTU   int
 	Alias string
 	Ours  bool // carries the mark of a bridge that vmtap made
 }

@@ -47,8 +47,7 @@ func TestSwitchHalfMade(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNode(t)
 			if c.damage == "" {
-				// With the mtu that a bridge has between two messages.
-				n.Run(t, "ip", "link", "add", "bridge0", "mtu", "1499", "type", "bridge")
+				n.Run(t, "ip", "link", "add", "bridge0", "type", "bridge")
 				n.Run(t, "ip", "link", "property", "add", "dev", "bridge0", "altname", "bridge0.switch")
 			} else {
 				n.newPod(t, "first").add(t, "eth0", conf(createConf))
@@ -66,7 +65,6 @@ func TestSwitchHalfMade(t *testing.T) {
 			}
 			// CHECK, in add, is exact.
 			n.newPod(t, "p").add(t, "eth0", conf(createConf))
-			expect(t, "mtu", n.link(t, "bridge0").MTU, 1500)
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/vmtap/vmtap/pkg/plan"
@@ -21,11 +22,7 @@ func (s *Session) releaseClaims(containerID string, hostLink *link) error {
 	if err := s.lock.lock(claimsByte, "the node's claims"); err != nil {
 		return err
 	}
-	moveErr := s.moveClaims(containerID, names, id, hostLink)
-	if err := s.lock.unlock(claimsByte); err != nil {
-		return err
-	}
-	return moveErr
+	return errors.Join(s.moveClaims(containerID, names, id, hostLink), s.lock.unlock(claimsByte))
 }
 
 // moveClaims moves altnames to a sibling in one send: to the one with the

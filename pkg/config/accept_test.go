@@ -36,6 +36,20 @@ func TestParseAccepts(t *testing.T) {
 		{"switch.mtu below IPv6's without IPv6", `"switch": {"interface": "br0", "create": true, "mtu": 68}`, func(r *Request) { bridge(r); r.Switch.Create = true; r.Switch.MTU = 68 }},
 		{"switch.group", `"switch": {"interface": "br0", "group": "vms"}`, func(r *Request) { bridge(r); r.Switch.Group = "vms"; r.Groups = []string{"vms"} }},
 		{"switch.rdomain 0", `"switch": {"interface": "br0", "rdomain": 0}`, bridge},
+		{"switch.rdomain is the interface's", `"switch": {"interface": "br0", "rdomain": 10}`, func(r *Request) { bridge(r); r.Switch.RDomain = 10; r.RDomain = 10 }},
+		{"rdomain, highest", `"rdomain": 99999999`, func(r *Request) { r.RDomain = 99999999 }},
+		{"rdomain differs from the switch's", `"switch": {"interface": "br0", "rdomain": 10}, "local": true, "rdomain": 20`, func(r *Request) {
+			r.Switch = &Switch{Interface: "br0", Name: "br0", Up: true, RDomain: 10}
+			r.RDomain = 20
+		}},
+		{"rdomain 0 counts", `"switch": {"interface": "br0", "rdomain": 10}, "local": true, "rdomain": 0`, func(r *Request) {
+			r.Switch = &Switch{Interface: "br0", Name: "br0", Up: true, RDomain: 10}
+		}},
+		{"rdomain of what is not local is the switch's", `"switch": {"interface": "br0", "rdomain": 10}, "rdomain": 10`, func(r *Request) { bridge(r); r.Switch.RDomain = 10; r.RDomain = 10 }},
+		{"rdomains, empty", `"rdomains": {}`, nothing},
+		{"rdomains", `"rdomains": {"tableBase": 0, "moveLocalRule": true}, "rdomain": 252`, func(r *Request) { r.RDomains = RDomains{MoveLocalRule: true}; r.RDomain = 252 }},
+		{"rdomains, highest table", `"rdomains": {"tableBase": 4194967296}, "rdomain": 99999999`, func(r *Request) { r.RDomains = RDomains{TableBase: 4194967296}; r.RDomain = 99999999 }},
+		{"rdomain 0 has no table", `"rdomains": {"tableBase": 254}`, func(r *Request) { r.RDomains.TableBase = 254 }},
 
 		{"local true", `"local": true`, nothing},
 		{"local, empty", `"local": {}`, nothing},
@@ -166,6 +180,7 @@ func TestParseCommonCase(t *testing.T) {
 		Local:       local("100.64.0.0/10", "fd00::/8", 8),
 		Up:          true,
 		Forward:     true,
+		RDomains:    RDomains{TableBase: 1000},
 		Tap:         Tap{HasUID: true, VnetHdr: true},
 	}
 	if diff := cmp.Diff(want, parseOK(t, in), compare()); diff != "" {
@@ -177,9 +192,10 @@ func TestParseCommonCase(t *testing.T) {
 func TestParseEverything(t *testing.T) {
 	in := input(`
 		"placement": "pod", "device": "tap",
-		"switch": {"interface": "bridge0", "name": "uplink", "id": 1, "create": true, "rdomain": 0, "group": "vms", "up": true, "mtu": 1500},
+		"switch": {"interface": "bridge0", "name": "uplink", "id": 1, "create": true, "rdomain": 10, "group": "vms", "up": true, "mtu": 1500},
 		"local": {"prefix": "100.64.0.0/10", "bits": 8, "inet6": true, "prefix6": "fd00::/8"},
-		"rdomain": 0, "group": ["web", "db"], "lladdr": "02:00:00:00:00:01", "up": true, "mtu": 1500,
+		"rdomain": 11, "rdomains": {"tableBase": 5000, "moveLocalRule": true},
+		"group": ["web", "db"], "lladdr": "02:00:00:00:00:01", "up": true, "mtu": 1500,
 		"locked": false, "guard": false, "portIsolation": false,
 		"forward": true, "ipMasq": false, "hostAccess": "all",
 		"tap": {"uid": 107, "gid": 107, "selinuxContext": "", "multiQueue": false, "vnetHdr": true},
@@ -205,13 +221,15 @@ func TestParseEverything(t *testing.T) {
 		VMName:      "shop/db1",
 		VMID:        VMID{Requested: 10, Min: 1, Max: 16383, Probe: true},
 		LLAddr:      lladdr("02:00:00:00:00:02"),
-		Switch:      &Switch{Interface: "bridge0", Name: "uplink", ID: 1, Create: true, Group: "vms", Up: true, MTU: 1500},
+		Switch:      &Switch{Interface: "bridge0", Name: "uplink", ID: 1, Create: true, Group: "vms", Up: true, MTU: 1500, RDomain: 10},
 		Local:       local("100.64.0.0/10", "fd00::/8", 8),
 		Groups:      []string{"web", "db", "vms"},
 		LinkGroup:   101,
 		Up:          true,
 		MTU:         1500,
 		Forward:     true,
+		RDomain:     11,
+		RDomains:    RDomains{TableBase: 5000, MoveLocalRule: true},
 		Tap:         Tap{UID: 107, GID: 107, HasUID: true, HasGID: true, VnetHdr: true},
 		Routes:      []Route{{Dst: netip.MustParsePrefix("10.0.0.0/8")}},
 		IPs:         []netip.Prefix{netip.MustParsePrefix("100.64.10.3/31")},

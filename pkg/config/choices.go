@@ -115,9 +115,7 @@ func (d *draft) apply(c choice) {
 		}
 		d.Switch.Interface = c.text
 	case "rdomain":
-		if c.number != 0 {
-			c.notYet()
-		}
+		d.ownRDomain = &c.number
 	case "multiqueue":
 		if c.yes {
 			c.notYet()

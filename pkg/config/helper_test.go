@@ -41,6 +41,7 @@ func base() Request {
 		Local:       local("100.64.0.0/10", "fd00::/8", 8),
 		Up:          true,
 		Forward:     true,
+		RDomains:    RDomains{TableBase: 1000},
 		Tap:         Tap{HasUID: true, VnetHdr: true},
 	}
 }

@@ -15,8 +15,6 @@ import (
 func readLater(f *fields) {
 	readWordLater(f, "placement", "pod", "host", "chained")
 	readWordLater(f, "device", "tap", "veth")
-	readRDomain(f)
-	readRDomains(f)
 	readGuard(f)
 	readVLANs(f)
 	readHostAccess(f)
@@ -40,26 +38,6 @@ func readWordLater(f *fields, key, def string, later ...string) {
 	case word != def:
 		n.refuse("want %s or %s", def, strings.Join(later, " or "))
 	}
-}
-
-// readRDomain reads the rdomain of an interface or a switch.
-func readRDomain(f *fields) {
-	if n, ok := f.get("rdomain"); ok && n.number(0, maxRDomain) != 0 {
-		n.notYet()
-	}
-}
-
-// readRDomains reads what all routing domains share.
-func readRDomains(f *fields) {
-	n, ok := f.get("rdomains")
-	if !ok {
-		return
-	}
-	r := n.fields()
-	r.number("tableBase", 0, maxUint32-maxRDomain, 0) // base+rdomain is a table's number
-	r.bool("moveLocalRule", false)
-	r.done()
-	n.notYet()
 }
 
 // readGuard reads locked and guard. A guard that is not locked is void, since

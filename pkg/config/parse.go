@@ -50,6 +50,7 @@ type draft struct {
 	Request
 
 	groups       []string // the interface's own
+	ownRDomain   *uint32  // the interface's own, nil if it has none
 	groupNumbers []groupNumber
 	allow        allow
 	pod          pod
@@ -90,6 +91,10 @@ func (d *draft) readBlock(top *fields, machineID func() (string, error)) {
 	d.Network = parsed(top.require("name"), parseNetwork)
 	d.readLayers(top, machineID)
 
+	if rdomain, ok := readRDomain(top); ok {
+		d.ownRDomain = &rdomain
+	}
+	d.RDomains = readRDomains(top.object("rdomains"))
 	d.groups = optionalAll(top, "group", parseGroup)
 	d.groupNumbers = readGroupNumbers(top.object("groups"))
 	d.LLAddr = optional(top, "lladdr", parseLLAddr)
@@ -149,6 +154,7 @@ func (d *draft) complete() {
 	if d.Switch != nil && d.Switch.Name == "" {
 		d.Switch.Name = d.Switch.Interface
 	}
+	d.completeRDomain()
 	d.Groups = joinGroups(d.groups, d.Switch)
 	d.LinkGroup = linkGroup(d.Groups, d.groupNumbers)
 	d.VMName = vmName(d.pod, d.chosenName, d.kubevirtName, d.ContainerID)

@@ -23,6 +23,9 @@ type Request struct {
 	Switch *Switch // nil: no switch
 	Local  *Local  // nil: not a local interface
 
+	RDomain  uint32   // of layer 3: the interface's own, else the switch's; 0 is the default one
+	RDomains RDomains // how rdomains stand on this node
+
 	Groups    []string // the interface's own in order, then the switch's; no doubles
 	LinkGroup uint32   // netdev group: number of the first of Groups that the configuration numbers, else 0
 	Up        bool
@@ -52,8 +55,19 @@ type Switch struct {
 	Create    bool   // make the bridge if it is missing
 	Group     string // "" for none; also the last of Request.Groups
 	Up        bool
-	MTU       int // of a bridge that is made; 0: the interface's, else DefaultMTU
+	MTU       int    // of a bridge that is made; 0: the interface's, else DefaultMTU
+	RDomain   uint32 // that the bridge is in; 0 is the default one
 }
+
+// RDomains says what all routing domains have in common. vmd's are OpenBSD's;
+// here each is a VRF with a routing table.
+type RDomains struct {
+	TableBase     uint32 // Table is TableBase + rdomain
+	MoveLocalRule bool   // let guests in rdomains not reach the host's addresses in the default one
+}
+
+// Table returns the routing table of an rdomain other than 0.
+func (r RDomains) Table(rdomain uint32) uint32 { return r.TableBase + rdomain }
 
 // Local says how a local interface's addresses follow from its VM id.
 type Local struct {

@@ -23,7 +23,7 @@ func readSwitch(n node) *Switch {
 			mtu.refuse("only a bridge that vmtap makes gets an mtu, add create or drop mtu")
 		}
 	}
-	readRDomain(f)
+	s.RDomain, _ = readRDomain(f)
 	f.done()
 	return s
 }

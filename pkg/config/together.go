@@ -6,6 +6,7 @@ func (d *draft) checkTogether() {
 	if d.Switch == nil && d.Local == nil {
 		d.fail(CodeInvalidConfig, "read local false: without a switch nothing would be connected, add switch or drop local")
 	}
+	d.checkRDomain()
 	if n := len(d.Groups); n > maxGroups {
 		d.fail(CodeInvalidConfig, "read group: %d groups with the switch's, want %d at most", n, maxGroups)
 	}

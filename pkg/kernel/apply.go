@@ -117,7 +117,7 @@ func (s *Session) connectHost(state *plan.State) error {
 			ups = append(ups, setUp(index, l.Name, true))
 		}
 		for _, r := range l.Routes {
-			routes = append(routes, addRoute(index, l.Name, r))
+			routes = append(routes, addRoute(index, l.Name, r, state.RDomain.Table))
 		}
 	}
 	return s.host.do(concat(addrs, ups, routes)...)
@@ -147,7 +147,7 @@ func (s *Session) hasIPv6(l *plan.Link) bool { return s.ipv6 && l.MTU >= plan.Mi
 
 // indexOf returns the ifindex of a link of a State, 0 for no link.
 func (s *Session) indexOf(name string, pod bool, state *plan.State) int32 {
-	indexes := []int32{s.index.bridge, s.index.hostLink, s.index.gateway, s.index.hostPeer, s.index.gatewayPeer, s.index.tap}
+	indexes := []int32{s.index.rdomain, s.index.switchRDomain, s.index.bridge, s.index.hostLink, s.index.gateway, s.index.hostPeer, s.index.gatewayPeer, s.index.tap}
 	for i, n := range state.Links() {
 		if name != "" && n.Name == name && n.Pod == pod {
 			return indexes[i]

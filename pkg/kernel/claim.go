@@ -74,10 +74,11 @@ func (s *Session) decide(req *config.Request, o *Observation) (plan.State, error
 
 // checkRoutes refuses a local prefix that the host routes elsewhere:
 // Tailscale, OVN-Kubernetes and clouds use 100.64.0.0/10 too. The kernel is
-// asked for the route, not its main table, since theirs may stand in another.
+// asked for the route, in the rdomain, not for its main table, since theirs may
+// stand in another.
 func (s *Session) checkRoutes(req *config.Request, state *plan.State) error {
-	if req.Local == nil {
-		return nil
+	if req.Local == nil || state.RDomain.Name != "" && s.index.rdomain == 0 {
+		return nil // or there is no VRF yet
 	}
 	checks := []struct {
 		guest  netip.Addr
@@ -91,7 +92,7 @@ func (s *Session) checkRoutes(req *config.Request, state *plan.State) error {
 	var batch []*message
 	for i := range checks {
 		if c := &checks[i]; c.guest.IsValid() {
-			batch = append(batch, matchRoute(c.guest, 0, &c.found))
+			batch = append(batch, matchRoute(c.guest, s.index.rdomain, &c.found))
 		}
 	}
 	if err := s.host.do(batch...); err != nil {

@@ -39,8 +39,9 @@ func openConn(buf *answerBuffer) (*conn, error) {
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
 	c := &conn{fd: fd, buf: buf}
-	// Reasons in words, and errors without the request they answer.
-	for _, option := range []int{unix.NETLINK_EXT_ACK, unix.NETLINK_CAP_ACK} {
+	// Reasons in words, errors without the request they answer, and dumps of
+	// what was asked for only.
+	for _, option := range []int{unix.NETLINK_EXT_ACK, unix.NETLINK_CAP_ACK, unix.NETLINK_GET_STRICT_CHK} {
 		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, option, 1); err != nil {
 			return nil, errors.Join(fmt.Errorf("set up netlink socket: %w", err), c.close())
 		}

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/vishvananda/netlink/nl"
@@ -15,6 +14,7 @@ import (
 const (
 	rtextFilterSkipStats = 1 << 3 // rtnetlink.h, 4.4: no counters
 	vethInfoPeer         = 1      // veth.h
+	vrfTable             = 1      // if_link.h, IFLA_VRF_TABLE
 	devconf6AcceptRA     = 3      // ipv6.h
 	devconf6Forwarding   = 0
 	devconf6Disable      = 26
@@ -41,6 +41,7 @@ type link struct {
 	noAutoLL bool
 	stp      bool
 	owner    plan.Owner
+	table    uint32   // of a VRF
 	inet     []uint32 // IPv4 values by IPV4_DEVCONF number, from 1
 	inet6    []uint32 // IPv6 values by DEVCONF number, from 0
 }
@@ -67,6 +68,22 @@ func getLink(index int32, name string, into **link) *message {
 	m.receive = func(data []byte) error {
 		l, err := parseLink(data)
 		*into = l
+		return err
+	}
+	return m
+}
+
+// getLinksOfKind asks for all links of a kind.
+func getLinksOfKind(kind string, into *[]*link) *message {
+	m := newMessage(unix.RTM_GETLINK, unix.NLM_F_DUMP, "look up links of kind %s", kind)
+	m.AddData(ifinfo(0))
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO|nestedFlag, nil)
+	info.AddRtAttr(unix.IFLA_INFO_KIND, text(kind))
+	m.AddData(info)
+	m.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(rtextFilterSkipStats)))
+	m.receive = func(data []byte) error {
+		l, err := parseLink(data)
+		*into = append(*into, l)
 		return err
 	}
 	return m
@@ -280,124 +297,4 @@ func deleteGroup(group uint32, netns int32, hostLink string) *message {
 	m.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
 	m.AddData(nl.NewRtAttr(unix.IFLA_TARGET_NETNSID, nl.Uint32Attr(uint32(netns))))
 	return m
-}
-
-// errShort is what the kernel does not send.
-var errShort = errors.New("message from the kernel is too short")
-
-// parseLink reads an RTM_NEWLINK message.
-func parseLink(data []byte) (*link, error) {
-	if len(data) < unix.SizeofIfInfomsg {
-		return nil, errShort
-	}
-	h := nl.DeserializeIfInfomsg(data)
-	l := &link{index: h.Index, netns: -1, up: h.Flags&unix.IFF_UP != 0, noARP: h.Flags&unix.IFF_NOARP != 0}
-	return l, eachAttr(data[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) error {
-		switch kind {
-		case unix.IFLA_IFNAME:
-			l.name = unix.ByteSliceToString(value)
-		case unix.IFLA_IFALIAS:
-			l.alias = unix.ByteSliceToString(value)
-		case unix.IFLA_ADDRESS:
-			copy(l.lladdr[:], value)
-		case unix.IFLA_MTU:
-			l.mtu = int(number(value))
-		case unix.IFLA_GROUP:
-			l.group = number(value)
-		case unix.IFLA_MASTER:
-			l.master = int32(number(value))
-		case unix.IFLA_LINK:
-			l.peer = int32(number(value))
-		case unix.IFLA_LINK_NETNSID:
-			l.netns = int32(number(value))
-		case unix.IFLA_PROP_LIST:
-			return eachAttr(value, func(_ uint16, value []byte) error {
-				l.altNames = append(l.altNames, unix.ByteSliceToString(value))
-				return nil
-			})
-		case unix.IFLA_LINKINFO:
-			return l.parseInfo(value)
-		case unix.IFLA_AF_SPEC:
-			return l.parseAFSpec(value)
-		}
-		return nil
-	})
-}
-
-func (l *link) parseInfo(info []byte) error {
-	return eachAttr(info, func(kind uint16, value []byte) error {
-		switch kind {
-		case unix.IFLA_INFO_KIND:
-			l.kind = unix.ByteSliceToString(value)
-		case unix.IFLA_INFO_DATA:
-			return l.parseInfoData(value)
-		}
-		return nil
-	})
-}
-
-// parseInfoData reads what a kind of link says of itself; the kind stands
-// before it.
-func (l *link) parseInfoData(data []byte) error {
-	return eachAttr(data, func(kind uint16, value []byte) error {
-		switch {
-		case l.kind == plan.KindTun && kind == unix.IFLA_TUN_OWNER:
-			l.owner.UID, l.owner.HasUID = number(value), true
-		case l.kind == plan.KindTun && kind == unix.IFLA_TUN_GROUP:
-			l.owner.GID, l.owner.HasGID = number(value), true
-		case l.kind == plan.KindBridge && kind == unix.IFLA_BR_STP_STATE:
-			l.stp = number(value) != 0
-		}
-		return nil
-	})
-}
-
-func (l *link) parseAFSpec(spec []byte) error {
-	return eachAttr(spec, func(family uint16, value []byte) error {
-		return eachAttr(value, func(kind uint16, value []byte) error {
-			switch {
-			case family == unix.AF_INET && kind == unix.IFLA_INET_CONF:
-				l.inet = numbers(value)
-			case family == unix.AF_INET6 && kind == unix.IFLA_INET6_CONF:
-				l.inet6 = numbers(value)
-			case family == unix.AF_INET6 && kind == unix.IFLA_INET6_ADDR_GEN_MODE:
-				l.noAutoLL = len(value) == 1 && value[0] == addrGenModeNone
-			}
-			return nil
-		})
-	})
-}
-
-// sysctl returns a value of net.ipv4.conf of the link.
-func (l *link) sysctl(name string) uint32 {
-	if n := devconf4(name); n > 0 && n <= len(l.inet) {
-		return l.inet[n-1]
-	}
-	return 0
-}
-
-// acceptsRA reports whether a router advertisement that the link receives
-// would be taken: always with accept_ra 2, with 1 only where it does not
-// forward.
-func (l *link) acceptsRA() bool {
-	if len(l.inet6) <= devconf6AcceptRA {
-		return false
-	}
-	accept := l.inet6[devconf6AcceptRA]
-	return accept == 2 || accept == 1 && l.inet6[devconf6Forwarding] == 0
-}
-
-// noIPv6 reports whether disable_ipv6 is 1, or the link knows no IPv6.
-func (l *link) noIPv6() bool {
-	return len(l.inet6) <= devconf6Disable || l.inet6[devconf6Disable] != 0
-}
-
-// has reports whether the link carries an altname.
-func (l *link) has(altName string) bool {
-	for _, a := range l.altNames {
-		if a == altName {
-			return true
-		}
-	}
-	return false
 }

@@ -1,6 +1,11 @@
 package kernel
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -39,6 +44,9 @@ func (s *Session) Observe(req *config.Request) (*Observation, error) {
 	if err := s.host.do(batch...); err != nil {
 		return nil, err
 	}
+	if err := s.observeRDomains(req, &o); err != nil {
+		return nil, err
+	}
 	o.forwarding4 = forwarding4 != nil && *forwarding4 != 0
 	o.forwarding6 = forwarding6 != nil && *forwarding6 != 0
 	s.ipv6 = forwarding6 != nil
@@ -47,11 +55,7 @@ func (s *Session) Observe(req *config.Request) (*Observation, error) {
 		o.HostLink = &plan.Found{Name: attachment.name, AltNames: attachment.altNames}
 		s.index.hostLink = attachment.index
 	}
-	if bridge != nil {
-		o.Node.Bridge = observedBridge(bridge)
-		s.index.bridge = bridge.index
-	}
-	return &o, nil
+	return &o, s.noteBridge(req, &o, bridge)
 }
 
 // observeSwitch looks at the switch's bridge again, and whether it still will
@@ -61,15 +65,127 @@ func (s *Session) observeSwitch(req *config.Request, o *Observation) (*link, err
 	if err := s.host.do(getLink(0, req.Switch.Interface, &bridge)); err != nil {
 		return nil, err
 	}
-	o.Node.Bridge, s.index.bridge = plan.Bridge{}, 0
-	if bridge != nil {
-		o.Node.Bridge, s.index.bridge = observedBridge(bridge), bridge.index
+	if err := s.noteBridge(req, o, bridge); err != nil {
+		return nil, err
 	}
-	return bridge, plan.CheckNode(req, &o.Node)
+	if err := plan.CheckNode(req, &o.Node); err != nil {
+		return nil, err
+	}
+	return bridge, plan.CheckRDomains(req, &o.Node)
 }
 
-func observedBridge(l *link) plan.Bridge {
-	return plan.Bridge{Name: l.name, Kind: l.kind, MTU: l.mtu, Alias: l.alias, Ours: l.has(plan.SwitchName(l.name))}
+// noteBridge writes down what a look-up of the switch's bridge showed, nil for
+// none. What a bridge that is to be moved into an rdomain would lose is looked
+// at, too.
+func (s *Session) noteBridge(req *config.Request, o *Observation, l *link) error {
+	o.Node.Bridge, s.index.bridge = plan.Bridge{}, 0
+	if l == nil {
+		return nil
+	}
+	b := plan.Bridge{Name: l.name, Kind: l.kind, MTU: l.mtu, Alias: l.alias, Ours: l.has(plan.SwitchName(l.name))}
+	var err error
+	switch {
+	case l.master != 0:
+		b.Master, err = s.linkName(l.master)
+	case req.Switch.RDomain != 0:
+		b.Addrs, err = s.routedAddrs(l)
+	}
+	o.Node.Bridge, s.index.bridge = b, l.index
+	return err
+}
+
+// linkName returns the name of the link with an ifindex of the host's
+// namespace.
+func (s *Session) linkName(index int32) (string, error) {
+	var l *link
+	if err := s.host.do(getLink(index, "", &l)); err != nil || l == nil {
+		return fmt.Sprintf("link %d", index), err
+	}
+	return l.name, nil
+}
+
+// routedAddrs returns a link's addresses but those that reach no further than
+// the link.
+func (s *Session) routedAddrs(l *link) ([]netip.Prefix, error) {
+	var addrs []plan.Addr
+	if err := s.host.do(getAddrs(l.index, l.name, &addrs)); err != nil {
+		return nil, err
+	}
+	var routed []netip.Prefix
+	for _, a := range addrs {
+		if !a.Prefix.Addr().IsLinkLocalUnicast() {
+			routed = append(routed, a.Prefix)
+		}
+	}
+	return routed, nil
+}
+
+// observeRDomains looks at the VRFs that an attachment needs, and at the rules
+// and settings that keep VRFs apart.
+func (s *Session) observeRDomains(req *config.Request, o *Observation) error {
+	if !plan.UsesRDomains(req) {
+		return nil
+	}
+	n := &o.Node
+	var err error
+	if req.Local != nil {
+		if n.RDomain, s.index.rdomain, err = s.findVRF(req, req.RDomain); err != nil {
+			return err
+		}
+	}
+	if req.Switch != nil {
+		if n.SwitchRDomain, s.index.switchRDomain, err = s.findVRF(req, req.Switch.RDomain); err != nil {
+			return err
+		}
+	}
+	var all rules
+	if err := s.host.do(getRules(&all)); err != nil {
+		return err
+	}
+	n.Rules4, n.Rules6 = all.ipv4, all.ipv6
+	n.Accepts, err = readAccepts()
+	return err
+}
+
+// findVRF looks for the VRF of an rdomain and, if there is none, for another
+// one with the table that it would get.
+func (s *Session) findVRF(req *config.Request, rdomain uint32) (plan.VRF, int32, error) {
+	if rdomain == 0 {
+		return plan.VRF{}, 0, nil
+	}
+	var l *link
+	if err := s.host.do(getLink(0, plan.RDomainName(rdomain), &l)); err != nil {
+		return plan.VRF{}, 0, err
+	}
+	if l != nil {
+		return plan.VRF{Name: l.name, Kind: l.kind, Table: l.table}, l.index, nil
+	}
+	var others []*link
+	if err := s.host.do(getLinksOfKind(plan.KindVRF, &others)); err != nil {
+		return plan.VRF{}, 0, err
+	}
+	for _, other := range others {
+		if other.kind == plan.KindVRF && other.table == req.RDomains.Table(rdomain) {
+			return plan.VRF{Rival: other.name}, 0, nil
+		}
+	}
+	return plan.VRF{}, 0, nil
+}
+
+// readAccepts returns which of the host's sockets take packets of all VRFs.
+func readAccepts() ([]string, error) {
+	var open []string
+	for _, kind := range []string{"raw", "tcp", "udp"} {
+		v, err := readSysctl("ipv4/" + kind + "_l3mdev_accept")
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // a kernel that has no VRFs
+		case err != nil:
+			return nil, err
+		case v != "0":
+			open = append(open, kind)
+		}
+	}
+	return open, nil
 }
 
 // getForwarding asks whether the namespace forwards; into stays nil if the

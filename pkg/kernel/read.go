@@ -14,18 +14,12 @@ import (
 
 // Read returns what stands in the kernel of a State: the links of its names
 // with all that plan.Diff compares.
-func (s *Session) Read(want *plan.State) (plan.State, error) {
+func (s *Session) Read(want *plan.State, o *Observation) (plan.State, error) {
 	r := reader{session: s, links: make([]*link, len(want.Links()))}
 	if err := r.findLinks(want); err != nil {
 		return plan.State{}, err
 	}
-	// Dumps of addresses are of one link, not of the namespace.
-	for _, c := range []*conn{s.host, s.pod.conn} {
-		if err := unix.SetsockoptInt(c.fd, unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1); err != nil {
-			return plan.State{}, fmt.Errorf("set up netlink socket: %w", err)
-		}
-	}
-	have := plan.State{Claim: want.Claim, Guest: want.Guest}
+	have := plan.State{Claim: want.Claim, Guest: want.Guest, Policy: o.Node.Policy()}
 	into := have.Links()
 	for i, n := range want.Links() {
 		if r.links[i] == nil {
@@ -47,8 +41,9 @@ type reader struct {
 
 // The places of links that others refer to, in the order of plan.State.Links.
 const (
-	atHostLink = 1
-	atFirstPod = 3
+	atRDomain  = 0
+	atHostLink = 3
+	atFirstPod = 5
 )
 
 func (r *reader) conn(pod bool) *conn {
@@ -83,9 +78,15 @@ func (r *reader) read(i int, want plan.Named, into *plan.Link) error {
 		// A link without IPv6 gives itself no address either.
 		NoAutoLL: l.noAutoLL || want.NoAutoLL && len(l.inet6) == 0,
 	}
+	if want.Kind == plan.KindVRF {
+		into.Table = l.table
+		return r.readUnreachable(l, into)
+	}
 	r.readGroup(l, want, into)
 	into.Peer = r.peerName(l, want.Pod)
-	into.Master = r.masterName(l)
+	if err := r.readMaster(l, into); err != nil {
+		return err
+	}
 	for _, v := range want.Sysctls {
 		into.Sysctls = append(into.Sysctls, plan.Sysctl{Name: v.Name, Value: l.sysctl(v.Name)})
 	}
@@ -124,11 +125,28 @@ func (r *reader) peerName(l *link, pod bool) string {
 	return fmt.Sprintf("link %d", l.peer)
 }
 
-func (r *reader) masterName(l *link) string {
-	if l.master == 0 {
-		return ""
+// readMaster names the link that a link of the host's is in.
+func (r *reader) readMaster(l *link, into *plan.Link) (err error) {
+	if l.master != 0 {
+		into.Master, err = r.session.linkName(l.master)
 	}
-	return r.nameOf(l.master, false)
+	return err
+}
+
+// readUnreachable reads the routes that end a VRF's table.
+func (r *reader) readUnreachable(l *link, into *plan.Link) error {
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		var found []*route
+		if err := r.session.host.do(getUnreachable(family, l.table, &found)); err != nil {
+			return err
+		}
+		for _, f := range found {
+			if f.metric == plan.UnreachableMetric {
+				into.Unreachable = append(into.Unreachable, f.dst)
+			}
+		}
+	}
+	return nil
 }
 
 func (r *reader) nameOf(index int32, pod bool) string {
@@ -141,18 +159,23 @@ func (r *reader) nameOf(index int32, pod bool) string {
 }
 
 func (r *reader) readAddrs(l *link, pod bool, into *plan.Link) error {
-	m := newMessage(unix.RTM_GETADDR, unix.NLM_F_DUMP, "look up addresses of link %s", l.name)
+	return r.conn(pod).do(getAddrs(l.index, l.name, &into.Addrs))
+}
+
+// getAddrs asks for a link's addresses.
+func getAddrs(index int32, link string, into *[]plan.Addr) *message {
+	m := newMessage(unix.RTM_GETADDR, unix.NLM_F_DUMP, "look up addresses of link %s", link)
 	h := nl.NewIfAddrmsg(unix.AF_UNSPEC)
-	h.Index = uint32(l.index)
+	h.Index = uint32(index)
 	m.AddData(h)
 	m.receive = func(data []byte) error {
-		index, a, err := parseAddr(data)
-		if err == nil && index == l.index {
-			into.Addrs = append(into.Addrs, a)
+		of, a, err := parseAddr(data)
+		if err == nil && of == index {
+			*into = append(*into, a)
 		}
 		return err
 	}
-	return r.conn(pod).do(m)
+	return m
 }
 
 // parseAddr reads an RTM_NEWADDR message.
@@ -187,6 +210,9 @@ func (r *reader) readRoutes(l *link, want plan.Named, into *plan.Link) error {
 	batch := make([]*message, len(want.Routes))
 	for i, dst := range want.Routes {
 		oif := int32(0)
+		if vrf := r.links[atRDomain]; vrf != nil {
+			oif = vrf.index
+		}
 		if dst.Addr().IsLinkLocalUnicast() {
 			oif = l.index
 		}

@@ -38,8 +38,9 @@ func addAddr(index int32, link string, a plan.Addr) *message {
 	return m
 }
 
-// addRoute makes a prefix on-link.
-func addRoute(index int32, link string, dst netip.Prefix) *message {
+// addRoute makes a prefix on-link, in a table that is not 0, else in the main
+// one.
+func addRoute(index int32, link string, dst netip.Prefix, table uint32) *message {
 	m := newMessage(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "add route %s to link %s", dst, link)
 	h := nl.NewRtMsg()
 	h.Family = family(dst.Addr())
@@ -48,6 +49,9 @@ func addRoute(index int32, link string, dst netip.Prefix) *message {
 	m.AddData(h)
 	m.AddData(nl.NewRtAttr(unix.RTA_DST, dst.Addr().AsSlice()))
 	m.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
+	if table != 0 {
+		m.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
+	}
 	return m
 }
 
@@ -57,10 +61,12 @@ type route struct {
 	oif  int32
 	kind uint8 // RTN_UNICAST, RTN_LOCAL ...
 	prot uint8
+
+	table, metric uint32
 }
 
 // matchRoute asks which entry a packet to dst would take, over oif if that is
-// not 0; into stays nil if none would: a rule or an entry that refuses the
+// not 0, which may be a VRF; into stays nil if none would: a rule or an entry that refuses the
 // packet counts as none.
 func matchRoute(dst netip.Addr, oif int32, into **route) *message {
 	m := newMessage(unix.RTM_GETROUTE, 0, "look up route to %s", dst).
@@ -77,6 +83,23 @@ func matchRoute(dst netip.Addr, oif int32, into **route) *message {
 	m.receive = func(data []byte) error {
 		r, err := parseRoute(data)
 		*into = r
+		return err
+	}
+	return m
+}
+
+// getUnreachable asks for the unreachable routes of a table. A table that is
+// not there has none.
+func getUnreachable(family uint8, table uint32, into *[]*route) *message {
+	m := newMessage(unix.RTM_GETROUTE, unix.NLM_F_DUMP, "look up unreachable routes of table %d", table).
+		allow(unix.ENOENT, unix.EAFNOSUPPORT)
+	m.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: family, Type: unix.RTN_UNREACHABLE}})
+	m.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
+	m.receive = func(data []byte) error {
+		r, err := parseRoute(data)
+		if err == nil && r.kind == unix.RTN_UNREACHABLE && r.table == table {
+			*into = append(*into, r)
+		}
 		return err
 	}
 	return m
@@ -101,6 +124,10 @@ func parseRoute(data []byte) (*route, error) {
 			}
 		case unix.RTA_OIF:
 			r.oif = int32(number(value))
+		case unix.RTA_TABLE:
+			r.table = number(value)
+		case unix.RTA_PRIORITY:
+			r.metric = number(value)
 		}
 		return nil
 	})

@@ -27,6 +27,7 @@ type Session struct {
 
 // indexes are the ifindexes of one attachment's links.
 type indexes struct {
+	rdomain, switchRDomain     int32
 	bridge, hostLink, gateway  int32
 	hostPeer, gatewayPeer, tap int32
 }

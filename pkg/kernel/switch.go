@@ -39,12 +39,13 @@ func (s *Session) EnsureSwitch(req *config.Request, o *Observation, state *plan.
 	}
 	want := plan.SwitchLink(req, &o.Node)
 	state.Bridge, state.HostLink.Master = want, want.Name
+	master := s.indexOf(want.Master, false, state)
 	if !want.Foreign {
 		if err := s.finishSwitch(bridge, &want); err != nil {
 			return err
 		}
 	}
-	return s.host.do(describeSwitch(bridge, &want)...)
+	return s.host.do(describeSwitch(bridge, &want, master)...)
 }
 
 // createSwitch makes a bridge, down, with its mark, under the claims lock.
@@ -115,10 +116,14 @@ func (s *Session) finishSwitch(have *link, want *plan.Link) error {
 	return nil
 }
 
-// describeSwitch returns what vm_priv_brconfig does: the description, then up
-// or down.
-func describeSwitch(have *link, want *plan.Link) []*message {
+// describeSwitch returns what vm_priv_brconfig does: the rdomain, then the
+// description, then up or down. master is the rdomain's VRF. A bridge that is
+// in another one, or in one and should not be, was refused.
+func describeSwitch(have *link, want *plan.Link, master int32) []*message {
 	var batch []*message
+	if have.master != master && master != 0 {
+		batch = append(batch, setLink(have.index, have.name, change{master: master}))
+	}
 	if have.alias != want.Alias {
 		batch = append(batch, setLink(have.index, have.name, change{alias: want.Alias}))
 	}

@@ -25,6 +25,9 @@ func Diff(want, have *State) []string {
 			d.compare(w.Link, h.Link)
 		}
 	}
+	for _, line := range want.Policy.lacks(have.Policy) {
+		d.addf("policy: %s", line)
+	}
 	return d.lines
 }
 
@@ -92,8 +95,14 @@ func texts[T any](vs []T, text func(T) string) []string {
 func (d *differences) compare(want, have *Link) {
 	differ(d, "name", want.Name, have.Name)
 	differ(d, "kind", want.Kind, have.Kind)
-	differ(d, "alias", want.Alias, have.Alias)
 	differ(d, "up", want.Up, have.Up)
+	differ(d, "table", want.Table, have.Table)
+	missing(d, "unreachable route", want.Unreachable, have.Unreachable, netip.Prefix.String)
+	if want.Kind == KindVRF {
+		return
+	}
+	differ(d, "alias", want.Alias, have.Alias)
+	differ(d, "master", want.Master, have.Master)
 	if want.Foreign {
 		return
 	}
@@ -102,7 +111,6 @@ func (d *differences) compare(want, have *Link) {
 	differ(d, "group", want.Group, have.Group)
 	differ(d, "membership in the attachment's own group", want.PodGroup, have.PodGroup)
 	differ(d, "peer", want.Peer, have.Peer)
-	differ(d, "master", want.Master, have.Master)
 	differ(d, "noarp", want.NoARP, have.NoARP)
 	differ(d, "addr_gen_mode none", want.NoAutoLL, have.NoAutoLL)
 	differ(d, "disable_ipv6", want.NoIPv6, have.NoIPv6)

@@ -25,6 +25,7 @@ func newRequest(changes ...func(*config.Request)) *config.Request {
 		Local:       local("fd00::/8", 8),
 		Up:          true,
 		Forward:     true,
+		RDomains:    config.RDomains{TableBase: 1000},
 		Tap:         config.Tap{HasUID: true, VnetHdr: true},
 	}
 	for _, change := range changes {

@@ -27,6 +27,7 @@ func New(req *config.Request, node *Node, claim Claim) (State, error) {
 	if err := checkRequestedIPs(req, &s.Guest); err != nil {
 		return State{}, err
 	}
+	s.addRDomains(req, node)
 	if req.Switch != nil {
 		s.Bridge = SwitchLink(req, node)
 	}
@@ -48,7 +49,7 @@ func New(req *config.Request, node *Node, claim Claim) (State, error) {
 // guest would be taken for it.
 func (s *State) checkLLAddr() error {
 	for _, n := range s.Links() {
-		if n.Name != "" && n.Link != &s.Tap && n.LLAddr == s.Guest.LLAddr {
+		if n.Name != "" && n.Kind != KindVRF && n.Link != &s.Tap && n.LLAddr == s.Guest.LLAddr {
 			return config.Errorf(config.CodeTaken, "claim lladdr %s: the %s %q has it, choose another or none", s.Guest.LLAddr, n.Role, n.Name)
 		}
 	}
@@ -80,7 +81,7 @@ func (g *Guest) addrWords() string {
 // somebody else's it changes what vmd changes.
 func SwitchLink(req *config.Request, node *Node) Link {
 	sw, b := req.Switch, &node.Bridge
-	l := Link{Name: BridgeName(req, node), Kind: KindBridge, Alias: cut(fmt.Sprintf("switch%d-%s", sw.ID, sw.Name), maxAlias), Up: sw.Up}
+	l := Link{Name: BridgeName(req, node), Kind: KindBridge, Alias: cut(fmt.Sprintf("switch%d-%s", sw.ID, sw.Name), maxAlias), Master: switchVRFName(req, node), Up: sw.Up}
 	if b.Name != "" && !b.Ours {
 		l.Foreign = true
 		if b.Alias != "" && !isSwitchAlias(b.Alias) {
@@ -109,7 +110,7 @@ func (s *State) addHostLink(req *config.Request) {
 		MTU:      s.Guest.MTU,
 		Group:    req.LinkGroup,
 		Alias:    cut(fmt.Sprintf("vm%d-if%d-%s", c.VMID, c.Idx, req.VMName), maxAlias),
-		Master:   s.Bridge.Name,
+		Master:   cmp.Or(s.Bridge.Name, s.RDomain.Name),
 		Up:       req.Up,
 		NoAutoLL: true,
 	}
@@ -147,6 +148,7 @@ func (s *State) addGateway(req *config.Request) {
 		MTU:      s.Guest.MTU,
 		Group:    req.LinkGroup,
 		AltNames: []string{GatewayName(req.ContainerID, req.IfName)},
+		Master:   s.RDomain.Name,
 		Up:       req.Up,
 		NoAutoLL: true,
 	}

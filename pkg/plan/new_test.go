@@ -46,7 +46,7 @@ func TestLinkAddressesDiffer(t *testing.T) {
 	for _, s := range allStates(t) {
 		taken := map[vmid.LLAddr]string{}
 		for _, n := range s.Links() {
-			if n.Name == "" || n.Foreign {
+			if n.Name == "" || n.Foreign || n.Kind == KindVRF {
 				continue
 			}
 			if other, ok := taken[n.LLAddr]; ok {
@@ -67,7 +67,7 @@ func TestLinkAddressesDiffer(t *testing.T) {
 func TestNewRefusesOwnLLAddr(t *testing.T) {
 	s := aCase{request: full, claim: first}.state(t)
 	for _, n := range s.Links() {
-		if n.Role == "tap" {
+		if n.Role == "tap" || n.Kind == KindVRF {
 			continue
 		}
 		t.Run(n.Role, func(t *testing.T) {

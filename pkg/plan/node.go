@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"net/netip"
 	"strings"
 
 	"github.com/vmtap/vmtap/pkg/config"
@@ -11,6 +12,12 @@ import (
 type Node struct {
 	Bridge Bridge // the switch's; without a name if there is none
 	NoIPv6 bool   // the kernel lacks IPv6
+
+	// Looked at only for an attachment in an rdomain other than 0.
+	RDomain        VRF      // of the interface's rdomain
+	SwitchRDomain  VRF      // of the switch's, maybe the same
+	Rules4, Rules6 []Rule   // of the routing policy
+	Accepts        []string // those of net.ipv4.*_l3mdev_accept that are not 0
 }
 
 // Bridge is an observed bridge, or what stands in its place.
@@ -20,6 +27,9 @@ type Bridge struct {
 	MTU   int
 	Alias string
 	Ours  bool // carries the mark of a bridge that vmtap made
+
+	Master string         // the link that it is in, "" for none
+	Addrs  []netip.Prefix // but link-local ones; looked at only if it is to be moved into a VRF
 }
 
 // CheckNode refuses a request that this node cannot serve, before the first

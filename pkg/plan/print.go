@@ -10,9 +10,13 @@ import (
 // it.
 func (s *State) String() string {
 	var b strings.Builder
+	p := printer{w: &b, table: s.RDomain.Table}
 	for _, n := range s.Links() {
+		if n.Role == "switch" {
+			p.printPolicy(&s.Policy) // the VRFs are there, and nothing is in them
+		}
 		if n.Name != "" {
-			p := printer{w: &b, link: n}
+			p.link = n
 			p.print()
 		}
 	}
@@ -21,8 +25,9 @@ func (s *State) String() string {
 
 // printer writes one link.
 type printer struct {
-	w    *strings.Builder
-	link Named
+	w     *strings.Builder
+	link  Named
+	table uint32 // of the layer 3 link's routes, 0 for the main one
 }
 
 // linef writes a line, in the pod's namespace where the link is there.
@@ -36,6 +41,10 @@ func (p *printer) linef(format string, args ...any) {
 
 func (p *printer) print() {
 	l := p.link.Link
+	if l.Kind == KindVRF {
+		p.printVRF()
+		return
+	}
 	if !l.Foreign {
 		p.printCreate()
 	}
@@ -60,7 +69,7 @@ func (p *printer) print() {
 	}
 	p.linef("ip link set %s %s", l.Name, upWord(l.Up))
 	for _, r := range l.Routes {
-		p.linef("ip route add %s dev %s", r, l.Name)
+		p.linef("ip route add %s dev %s%s", r, l.Name, tableWord(p.table))
 	}
 }
 
@@ -91,6 +100,37 @@ func (p *printer) printFlags() {
 	}
 	if l.NoIPv6 {
 		p.linef("sysctl net.ipv6.conf.%s.disable_ipv6=1", l.Name)
+	}
+}
+
+func (p *printer) printVRF() {
+	l := p.link.Link
+	for _, dst := range l.Unreachable {
+		p.linef("ip route add unreachable %s metric %d%s", dst, uint32(UnreachableMetric), tableWord(l.Table))
+	}
+	p.linef("ip link add %s type %s%s", l.Name, l.Kind, tableWord(l.Table))
+	p.linef("ip link set %s %s", l.Name, upWord(l.Up))
+}
+
+// tableWord returns the words that choose a routing table, with a space before
+// them; none for the main one.
+func tableWord(table uint32) string {
+	if table == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" table %d", table)
+}
+
+// printPolicy writes the rules that are moved.
+func (p *printer) printPolicy(policy *Policy) {
+	for _, f := range []struct {
+		moved  bool
+		option string
+	}{{policy.MovedLocal.IPv4, ""}, {policy.MovedLocal.IPv6, "-6 "}} {
+		if f.moved {
+			p.linef("ip %srule add pref %d lookup local", f.option, LocalRulePreference)
+			p.linef("ip %srule del pref 0", f.option)
+		}
 	}
 }
 

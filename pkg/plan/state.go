@@ -14,6 +14,7 @@ const (
 	KindBridge = "bridge"
 	KindVeth   = "veth"
 	KindTun    = "tun"
+	KindVRF    = "vrf"
 )
 
 // State is all that one attachment consists of. A Link without a name does
@@ -21,11 +22,15 @@ const (
 //
 //	host namespace                     pod namespace
 //	[Bridge] - HostLink  === veth ===  HostPeer     <- all else -----.
-//	           Gateway   === veth ===  GatewayPeer  <- its share --- Tap
+//	[RDomain]- Gateway   === veth ===  GatewayPeer  <- its share --- Tap
 type State struct {
 	Claim  Claim
 	Guest  Guest
-	Bridge Link // the switch's
+	Policy Policy // of the host, for rdomains other than 0
+
+	RDomain       Link // the VRF that the layer 3 link is in
+	SwitchRDomain Link // the VRF that the bridge is in, if that is another one
+	Bridge        Link // the switch's
 
 	HostLink    Link
 	HostPeer    Link // the host link's end in the pod
@@ -45,27 +50,30 @@ type Guest struct {
 type Link struct {
 	Name    string
 	Kind    string
-	Foreign bool // a bridge that somebody else made: of it only Kind, Alias and Up count
+	Foreign bool // a bridge that somebody else made: of it only Kind, Alias, Master and Up count
 
-	LLAddr    vmid.LLAddr
-	MTU       int
-	Group     uint32   // netdev group; of pod links, 0
-	PodGroup  bool     // the netdev group is the attachment's own, by which DEL deletes the pod's links
-	AltNames  []string // what varies stands early in each
-	Alias     string
-	Peer      string // veth: the other end's name, in the other namespace
-	Master    string
-	Up        bool
-	NoARP     bool // the pod's kernel must not speak with the guest's address
-	NoAutoLL  bool // addr_gen_mode none: no link-local address of the kernel's choice
-	Owner     Owner
-	VnetHdr   bool // of a tap that is made; whoever opens it last changes it, so CHECK does not ask
-	Sysctls   []Sysctl
-	Addrs     []Addr
-	Routes    []netip.Prefix // on-link routes
-	Ingress   []Filter       // in order, first match
-	NoIPv6    bool           // disable_ipv6 1
-	AcceptsRA bool           // router advertisements from this link would be taken
+	LLAddr   vmid.LLAddr
+	MTU      int
+	Group    uint32   // netdev group; of pod links, 0
+	PodGroup bool     // the netdev group is the attachment's own, by which DEL deletes the pod's links
+	AltNames []string // what varies stands early in each
+	Alias    string
+	Peer     string // veth: the other end's name, in the other namespace
+	Master   string
+	Up       bool
+	NoARP    bool // the pod's kernel must not speak with the guest's address
+	NoAutoLL bool // addr_gen_mode none: no link-local address of the kernel's choice
+	Owner    Owner
+	VnetHdr  bool // of a tap that is made; whoever opens it last changes it, so CHECK does not ask
+	Sysctls  []Sysctl
+	Addrs    []Addr
+	Routes   []netip.Prefix // on-link routes
+	Ingress  []Filter       // in order, first match
+	NoIPv6   bool           // disable_ipv6 1
+
+	Table       uint32         // of a VRF
+	Unreachable []netip.Prefix // of a VRF's table: where packets end that no other route takes
+	AcceptsRA   bool           // router advertisements from this link would be taken
 }
 
 // Owner is who may open a tap.
@@ -103,6 +111,8 @@ type Named struct {
 // included, in one order for all States.
 func (s *State) Links() []Named {
 	return []Named{
+		{"rdomain", false, &s.RDomain},
+		{"switch's rdomain", false, &s.SwitchRDomain},
 		{"switch", false, &s.Bridge},
 		{"host link", false, &s.HostLink},
 		{"gateway", false, &s.Gateway},

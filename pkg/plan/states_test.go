@@ -25,9 +25,22 @@ func inGroups(r *config.Request) {
 	}
 }
 
+// in puts the interface into an rdomain, and the switch, if there is one, into
+// another.
+func in(ofInterface, ofSwitch uint32) func(*config.Request) {
+	return func(r *config.Request) {
+		r.RDomain = ofInterface
+		if r.Switch != nil {
+			r.Switch.RDomain = ofSwitch
+		}
+	}
+}
+
 // full has everything that an interface can have.
 func full(r *config.Request) {
 	onCreatedSwitch(r)
+	in(20, 10)(r)
+	r.RDomains.MoveLocalRule = true
 	inGroups(r)
 	r.Tap.GID, r.Tap.HasGID = 107, true
 }
@@ -64,6 +77,17 @@ func states() []aCase {
 		{name: "switch-with-their-alias", request: onSwitch, bridge: theirs("the uplink", 1500), claim: first},
 		{name: "switch-by-altname", request: onSwitch, bridge: Bridge{Name: "br-enp1s0", Kind: KindBridge, MTU: 1500}, claim: first},
 		{name: "switch-not-local", request: all(onSwitch, notLocal), bridge: theirs("", 1500), claim: first},
+
+		{name: "rdomain", request: in(10, 0), claim: first},
+		{name: "rdomain-with-another-table", request: all(in(10, 0), func(r *config.Request) { r.RDomains.TableBase = 5000 }), claim: first},
+		{name: "rdomain-of-switch", request: all(onCreatedSwitch, in(10, 10)), claim: first},
+		{name: "rdomain-of-switch-only", request: all(onCreatedSwitch, in(0, 10)), claim: first},
+		{name: "rdomain-of-interface-only", request: all(onCreatedSwitch, in(10, 0)), claim: first},
+		{name: "rdomains-differ", request: all(onCreatedSwitch, in(20, 10)), claim: first},
+		{name: "rdomain-of-foreign-switch", request: all(onSwitch, in(10, 10)), bridge: theirs("", 1500), claim: first},
+		{name: "rdomain-not-local", request: all(onCreatedSwitch, notLocal, in(10, 10)), claim: first},
+		{name: "rdomain-without-ipv6", request: all(ipv4Only, in(10, 0)), claim: first},
+		{name: "local-rule-moved", request: all(in(10, 0), func(r *config.Request) { r.RDomains.MoveLocalRule = true }), claim: first},
 
 		{name: "down", request: all(onSwitch, func(r *config.Request) { r.Up = false }), bridge: theirs("", 1500), claim: first},
 		{name: "down-without-switch", request: func(r *config.Request) { r.Up = false }, claim: first},

@@ -98,6 +98,9 @@ func (p *Plugin) add(s *kernel.Session, req *config.Request) error {
 	if err := plan.CheckNode(req, &observed.Node); err != nil {
 		return err
 	}
+	if err := plan.CheckRDomains(req, &observed.Node); err != nil {
+		return err
+	}
 	if err := s.CheckForwarding(req, observed); err != nil {
 		return err
 	}
@@ -117,6 +120,10 @@ func (p *Plugin) add(s *kernel.Session, req *config.Request) error {
 func apply(s *kernel.Session, req *config.Request, observed *kernel.Observation) (plan.State, error) {
 	state, err := s.Claim(req, observed)
 	if err != nil {
+		return plan.State{}, err
+	}
+	// VRFs first: only they can be refused here, where the kernel has none.
+	if err := s.EnsureRDomains(req, observed, &state); err != nil {
 		return plan.State{}, err
 	}
 	if err := s.EnsureForwarding(req, observed); err != nil {
@@ -168,7 +175,7 @@ func check(s *kernel.Session, req *config.Request) error {
 	if err != nil {
 		return err
 	}
-	have, err := s.Read(&want)
+	have, err := s.Read(&want, observed)
 	if err != nil {
 		return err
 	}

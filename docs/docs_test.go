@@ -889,7 +889,11 @@ func TestMessages(t *testing.T) {
 		`read CNI_ARGS: "FOO" is unknown`:                                                                    {`"up": true`, "FOO=1"},
 		`choose CNI_ARGS VMID "7": not allowed, allow.vmid is not given`:                                     {`"up": true`, inPod + ";VMID=7"},
 		`choose vmid 20000: outside 1-16383, the range of network "vmnet"`:                                   {`"up": true`, "VMID=20000"},
+
+		`use rdomain 10: its table would be 254, and 253-255 are the kernel's own, choose another rdomain or rdomains.tableBase`: {`"rdomain": 10, "rdomains": {"tableBase": 244}`, ""},
+		`use rdomain 10: an interface that is not local is in its switch's, which is 20, drop rdomain or add local`:              {`"rdomain": 10, "switch": {"interface": "bridge0", "rdomain": 20}`, ""},
 	}
+	onNode := rdomainMessages()
 	// What the CNI library says before vmtap is asked.
 	library := map[string]config.Code{
 		"incompatible CNI versions":            config.CodeVersion,
@@ -918,6 +922,19 @@ func TestMessages(t *testing.T) {
 			}
 			continue
 		}
+		if c, ok := onNode[message]; ok {
+			delete(onNode, message)
+			req, err := parseMembers(c.members, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = plan.CheckRDomains(&req, &c.node)
+			var e *config.Error
+			if !errors.As(err, &e) || e.Error() != message || e.Code != code {
+				t.Errorf("%s, code %d: vmtap says %v", message, code, err)
+			}
+			continue
+		}
 		if c, ok := library[message]; ok {
 			if c != code {
 				t.Errorf("%s: code %d, want %d", message, code, c)
@@ -931,8 +948,90 @@ func TestMessages(t *testing.T) {
 	for message := range inConfig {
 		t.Errorf("%s: not explained", message)
 	}
+	for message := range onNode {
+		t.Errorf("%s: not explained", message)
+	}
 	if explained < 20 {
 		t.Errorf("only %d messages were found", explained)
+	}
+}
+
+// onNode is a configuration, and a node that refuses it.
+type onNode struct {
+	members string
+	node    plan.Node
+}
+
+// rdomainMessages returns what is said of rdomains on nodes.
+func rdomainMessages() map[string]onNode {
+	const (
+		rdomain = `"rdomain": 10`
+		onBr    = `"switch": {"interface": "bridge0", "rdomain": 10}`
+	)
+	bridge := func(master string, addrs ...netip.Prefix) plan.Bridge {
+		return plan.Bridge{Name: "bridge0", Kind: plan.KindBridge, Master: master, Addrs: addrs}
+	}
+	vrf := plan.VRF{Name: "rdomain10", Kind: plan.KindVRF, Table: 1010}
+	local, l3mdev := plan.Rule{Table: plan.TableLocal}, plan.Rule{Preference: 1000, L3mdev: true}
+	both := []plan.Rule{local, l3mdev}
+	another := func(preference, table uint32) []plan.Rule {
+		return []plan.Rule{local, {Preference: preference, Table: table}, l3mdev}
+	}
+	return map[string]onNode{
+		`use rdomain 10: the link "rdomain10" is a bridge, not a VRF, rename it`:                                                                                                                   {rdomain, plan.Node{RDomain: plan.VRF{Name: "rdomain10", Kind: plan.KindBridge}}},
+		`use rdomain 10: VRF "rdomain10" has table 5, want 1010, make it anew or change rdomains.tableBase`:                                                                                        {rdomain, plan.Node{RDomain: plan.VRF{Name: "rdomain10", Kind: plan.KindVRF, Table: 5}}},
+		`use rdomain 10: VRF "red" has its table 1010 already, choose another rdomain or rdomains.tableBase`:                                                                                       {rdomain, plan.Node{RDomain: plan.VRF{Rival: "red"}}},
+		`use switch "bridge0": it is in "rdomain10" and switch.rdomain is 0, set switch.rdomain to what it is in, or take it out`:                                                                  {`"switch": "bridge0"`, plan.Node{Bridge: bridge("rdomain10")}},
+		`put switch "bridge0" into rdomain 10: it is in "rdomain20", take it out or change switch.rdomain`:                                                                                         {onBr, plan.Node{Bridge: bridge("rdomain20")}},
+		`put switch "bridge0" into rdomain 10: it has the address 192.0.2.1/24, which the node would lose, remove it or put the bridge there by hand`:                                              {onBr, plan.Node{Bridge: bridge("", netip.MustParsePrefix("192.0.2.1/24"))}},
+		`use rdomain 20 on switch "bridge0", which is in rdomain 10: not supported yet on a bridge that is not vmtap's, since guests could use it as a router, let vmtap make one (switch.create)`: {onBr + `, "local": true, "rdomain": 20`, plan.Node{Bridge: bridge("rdomain10")}},
+		`use rdomains: the l3mdev rule of IPv4 is missing, so nothing keeps rdomains apart, add it: ip rule add pref 1000 l3mdev`:                                                                  {rdomain, plan.Node{RDomain: vrf, Rules: plan.Rules{IPv4: []plan.Rule{local}, IPv6: both}}},
+		`use rdomains: rule 500 of IPv4, for table 100, stands before the l3mdev rule, so packets of rdomains are looked up there, give it a higher preference`:                                    {rdomain, plan.Node{RDomain: vrf, Rules: plan.Rules{IPv4: another(500, 100), IPv6: both}}},
+		`use rdomains: rule 5 of IPv4, for table local, stands before the l3mdev rule, so rdomains reach the host's addresses, have the l3mdev rule at 1000 and this one at 1001`:                  {rdomain + `, "rdomains": {"moveLocalRule": true}`, plan.Node{RDomain: vrf, Rules: plan.Rules{IPv4: another(5, plan.TableLocal), IPv6: both}}},
+		`use rdomains: net.ipv4.tcp_l3mdev_accept is not 0, so tcp sockets in rdomain 0 take packets of other rdomains, set it to 0`:                                                               {rdomain, plan.Node{RDomain: vrf, Rules: plan.Rules{IPv4: both, IPv6: both, Accepts: []string{"tcp"}}}},
+	}
+}
+
+// TestCheckWordsOfRDomains: CHECK says of rdomains what troubleshooting.md
+// explains.
+func TestCheckWordsOfRDomains(t *testing.T) {
+	var l list
+	if err := json.Unmarshal([]byte(read(t, "../conf/30-tenant-a.conflist")), &l); err != nil {
+		t.Fatal(err)
+	}
+	p := l.Plugins[0]
+	p["cniVersion"], p["name"] = l.CNIVersion, l.Name
+	req, err := parse(p, "VMID=5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim, err := plan.Choose(&req, req.Switch.Interface, func(...string) (map[string]plan.Found, error) { return nil, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := plan.New(&req, &plan.Node{}, claim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deleted, open := want, want
+	deleted.RDomain, deleted.Gateway.Master = plan.Link{}, ""
+	deleted.Rules = plan.Rules{IPv4: []plan.Rule{{Table: plan.TableLocal}}}
+	open.RDomain.Unreachable = nil
+	open.Rules = plan.Rules{IPv4: []plan.Rule{{Table: plan.TableLocal}, {Preference: 1000, L3mdev: true}}, Accepts: []string{"raw"}}
+	said := strings.Join(append(plan.Diff(&want, &deleted), plan.Diff(&want, &open)...), "\n")
+	explained := 0
+	for _, r := range rows(t, section(t, read(t, troubleshooting), "## What CHECK says"), "words") {
+		words := spans(r[0])[0]
+		if !strings.Contains(words, "rdomain") && !strings.Contains(words, "policy") && !strings.Contains(words, "unreachable") {
+			continue
+		}
+		explained++
+		if !strings.Contains(said, words) {
+			t.Errorf("CHECK does not say %q, but\n%s", words, said)
+		}
+	}
+	if explained < 6 {
+		t.Errorf("only %d rows are about rdomains", explained)
 	}
 }
 

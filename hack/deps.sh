@@ -27,6 +27,7 @@ declare -A package=(
 	[sysctl]=procps
 	[tc]=iproute2
 	[tcpdump]=tcpdump
+	[xz]=xz-utils
 )
 
 missing=()

@@ -1,17 +1,32 @@
 #!/usr/bin/env bash
 # Fetches Debian's kernel and prints the directory it was unpacked in.
 #
-# The directory holds vmlinuz, a file named version, and lib/modules. Nothing
+# The directory holds vmlinux, a file named version, and lib/modules. Nothing
 # is installed: the package is unpacked in the cache, once. Test VM and demo
 # guest boot this kernel. It has what many a container host lacks, VRF first
 # of all. Remove the directory to get a newer kernel.
+#
+# vmlinux is the kernel without its compression: without KVM that takes as long to
+# undo as all the rest of booting.
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 dir=$cache/kernel
-if [ ! -e "$dir/version" ]; then
+# uncompress writes the kernel that is in a vmlinuz, or the vmlinuz itself if it
+# is not compressed by xz.
+uncompress() {
+	local at
+	at=$(LC_ALL=C grep -abo -m 1 $'\xfd7zXZ' "$1" | head -n 1 | cut -d : -f 1) || true
+	# What follows the compressed part is of no interest to xz.
+	if [ -z "$at" ] || ! xz -dc --single-stream <(tail -c "+$((at + 1))" "$1") >"$2" 2>/dev/null ||
+		[ "$(head -c 4 "$2")" != $'\x7fELF' ]; then
+		cp "$1" "$2"
+	fi
+}
+
+if [ ! -e "$dir/vmlinux" ]; then
 	command -v apt-get >/dev/null || die "needs apt-get to fetch Debian's linux-image-amd64"
-	"$root/hack/deps.sh" busybox
+	"$root/hack/deps.sh" busybox xz
 	new=$(mktemp -d "$cache/kernel.XXXXXX")
 	trap 'rm -rf "$new"' EXIT
 	say "fetching Debian's kernel"
@@ -29,7 +44,7 @@ if [ ! -e "$dir/version" ]; then
 		dpkg-deb -x ./*.deb .
 		rm -f ./*.deb download.log
 		version=$(ls lib/modules)
-		mv "boot/vmlinuz-$version" vmlinuz
+		uncompress "boot/vmlinuz-$version" vmlinux
 		rm -rf boot usr
 		busybox depmod -b . "$version"
 		echo "$version" >version

@@ -38,7 +38,7 @@ fi
 exec "${enter[@]}" qemu-system-x86_64 \
 	-M q35 "${accel[@]}" -cpu max -smp 1 -m 256 \
 	-nodefaults -no-user-config -display none -no-reboot -serial stdio \
-	-kernel "$kernel/vmlinuz" -initrd "$initramfs" \
-	-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on mitigations=off $*" \
+	-kernel "$kernel/vmlinux" -initrd "$initramfs" \
+	-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on mitigations=off nokaslr norandmaps $*" \
 	-netdev "tap,id=net,ifname=$tap,script=no,downscript=no" \
 	-device "virtio-net-pci,netdev=net,mac=$mac,romfile="

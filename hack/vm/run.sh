@@ -75,7 +75,7 @@ cpus=$(nproc)
 timeout --foreground -k 5 "${VMTAP_VM_TIMEOUT:-1200}" qemu-system-x86_64 \
 	-M q35 "${accel[@]}" -cpu max -smp "$((cpus > 4 ? 4 : cpus))" -m "${VMTAP_VM_MEMORY:-2048}" \
 	-nodefaults -no-user-config -display none -no-reboot \
-	-kernel "$kernel/vmlinuz" -initrd "$initramfs" \
+	-kernel "$kernel/vmlinux" -initrd "$initramfs" \
 	-append "$append" \
 	-chardev "file,id=console,path=$console" -serial chardev:console \
 	-device virtio-serial-pci \

@@ -6,7 +6,8 @@
 #
 # By default that is every package with tests under the directories below. The
 # test programs are built here, and run with -test.short since the VM is slow.
-# VMTAP_VM_RUN is passed as -test.run.
+# VMTAP_VM_RUN is passed as -test.run. Without it the tests named TestQEMU, which
+# boot a guest inside the VM and wait for it, run beside all others.
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -34,6 +35,15 @@ failed() {
 	printf '{"Action":"fail","Package":"%s"}\n' "$1"
 }
 END
+# run prints the command that runs a package's tests: "package" is what the
+# results are called.
+run() {
+	local package=$1 dir=$2 program=$3
+	shift 3
+	printf 'cd %q && %q -t -p %q %q -test.v=test2json -test.short -test.timeout=20m' "$dir" "$tmp/test2json" "$package" "$program"
+	printf ' %q' "$@"
+	printf ' || failed %q\n' "$package"
+}
 while read -r package dir; do
 	program=$tmp/$(echo "$package" | tr / _).test
 	if ! go test -c -o "$program" "$package" >"$tmp/log" 2>&1; then
@@ -41,8 +51,19 @@ while read -r package dir; do
 		printf '{"Action":"fail","Package":"%s"}\n' "$package"
 		continue
 	fi
-	printf 'cd %q && %q -t -p %q %q -test.v=test2json -test.short -test.timeout=15m -test.run=%q || failed %q\n' \
-		"$dir" "$tmp/test2json" "$package" "$program" "${VMTAP_VM_RUN:-.}" "$package" >>"$script"
+	if [ -n "${VMTAP_VM_RUN:-}" ] || ! "$program" -test.list '^TestQEMU' | grep -q .; then
+		run "$package" "$dir" "$program" "-test.run=${VMTAP_VM_RUN:-.}" >>"$script"
+		continue
+	fi
+	{
+		echo "("
+		run "$package, with QEMU" "$dir" "$program" '-test.run=^TestQEMU'
+		echo "exit \$status"
+		echo ") >/run/beside &"
+		run "$package" "$dir" "$program" '-test.skip=^TestQEMU'
+		echo 'wait $! || status=1'
+		echo 'cat /run/beside'
+	} >>"$script"
 done <<<"$list"
 echo "exit \$status" >>"$script"
 

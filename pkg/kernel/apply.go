@@ -94,7 +94,15 @@ func (s *Session) setUpHost(state *plan.State) error {
 		return config.Errorf(config.CodeTryAgainLater, "attach %s to switch %s: its 1023 ports are used up: %w", state.HostLink.Name, state.Bridge.Name, err)
 	case err != nil:
 		return err
-	case l != nil && len(layer3.Addrs) > 0 && l.acceptsRA():
+	case l == nil:
+		return nil
+	}
+	if state.Guest.Addrs.Host6.IsValid() && l.noIPv6() {
+		if err := writeSysctl("ipv6/conf/"+layer3.Name+"/disable_ipv6", "0"); err != nil {
+			return err
+		}
+	}
+	if len(layer3.Addrs) > 0 && l.acceptsRA() {
 		return writeSysctl("ipv6/conf/"+layer3.Name+"/accept_ra", "0")
 	}
 	return nil

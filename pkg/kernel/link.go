@@ -211,7 +211,7 @@ func setLink(index int32, link string, c change) *message {
 		m.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(c.group)))
 	}
 	if c.alias != "" {
-		m.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, text(c.alias)))
+		m.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(c.alias)))
 	}
 	if c.master != 0 {
 		m.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(c.master))))

@@ -138,12 +138,11 @@ func (s *Session) observeRDomains(req *config.Request, o *Observation) error {
 			return err
 		}
 	}
-	var all rules
-	if err := s.host.do(getRules(&all)); err != nil {
+	n.Rules = plan.Rules{}
+	if err := s.host.do(getRules(&n.Rules)); err != nil {
 		return err
 	}
-	n.Rules4, n.Rules6 = all.ipv4, all.ipv6
-	n.Accepts, err = readAccepts()
+	n.Rules.Accepts, err = readAccepts()
 	return err
 }
 

@@ -66,8 +66,8 @@ type route struct {
 }
 
 // matchRoute asks which entry a packet to dst would take, over oif if that is
-// not 0, which may be a VRF; into stays nil if none would: a rule or an entry that refuses the
-// packet counts as none.
+// not 0, which may be a VRF. into stays nil if none would: a rule or an entry
+// that refuses the packet counts as none.
 func matchRoute(dst netip.Addr, oif int32, into **route) *message {
 	m := newMessage(unix.RTM_GETROUTE, 0, "look up route to %s", dst).
 		allow(unix.ENETUNREACH, unix.EHOSTUNREACH, unix.EACCES, unix.EINVAL)

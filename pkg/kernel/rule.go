@@ -11,23 +11,21 @@ import (
 const (
 	sizeofRuleHeader = 12
 	ruleActionTable  = 1 // FR_ACT_TO_TBL
+	ruleActionGoto   = 2 // FR_ACT_GOTO
 	ruleInvert       = 2 // FIB_RULE_INVERT
 )
 
-// rules are the rules of the routing policy, in the kernel's order.
-type rules struct{ ipv4, ipv6 []plan.Rule }
-
 // getRules asks for the rules of all families.
-func getRules(into *rules) *message {
+func getRules(into *plan.Rules) *message {
 	m := newMessage(unix.RTM_GETRULE, unix.NLM_F_DUMP, "look up rules")
 	m.AddRawData(ruleHeader(unix.AF_UNSPEC, 0, 0))
 	m.receive = func(data []byte) error {
 		family, r, err := parseRule(data)
 		switch family {
 		case unix.AF_INET:
-			into.ipv4 = append(into.ipv4, r)
+			into.IPv4 = append(into.IPv4, r)
 		case unix.AF_INET6:
-			into.ipv6 = append(into.ipv6, r)
+			into.IPv6 = append(into.IPv6, r)
 		}
 		return err
 	}
@@ -49,12 +47,18 @@ func localRule(kind, flags int, verb string, family uint8, preference uint32) *m
 
 // moveLocalRule lets the l3mdev rule come before the one for the host's own
 // addresses: so packets of a VRF do not reach those of rdomain 0. The new rule
-// is there before the old one goes; two calls may do this at once.
-func moveLocalRule(family uint8) []*message {
-	return []*message{
-		localRule(unix.RTM_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "add", family, plan.LocalRulePreference).allow(unix.EEXIST),
-		localRule(unix.RTM_DELRULE, 0, "delete", family, 0).allow(unix.ENOENT),
+// is there before the old one goes: in two sends, since the kernel would go on
+// after an error.
+func (s *Session) moveLocalRule(family uint8, rules []plan.Rule) error {
+	if !plan.HasFirstLocal(rules) {
+		return nil
 	}
+	if !plan.HasMovedLocal(rules) {
+		if err := s.host.do(localRule(unix.RTM_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "add", family, plan.LocalRulePreference)); err != nil {
+			return err
+		}
+	}
+	return s.host.do(localRule(unix.RTM_DELRULE, 0, "delete", family, 0))
 }
 
 // parseRule reads an RTM_NEWRULE message.
@@ -63,9 +67,9 @@ func parseRule(data []byte) (family uint8, r plan.Rule, err error) {
 		return 0, r, errShort
 	}
 	family, r.Table = data[0], uint32(data[4])
-	flags := nl.NativeEndian().Uint32(data[8:])
-	r.Selective = data[1] != 0 || data[2] != 0 || data[3] != 0 || data[7] != ruleActionTable || flags&ruleInvert != 0
-	return family, r, eachAttr(data[sizeofRuleHeader:], func(kind uint16, value []byte) error {
+	inverted := nl.NativeEndian().Uint32(data[8:])&ruleInvert != 0
+	r.Selective = inverted || data[1] != 0 || data[2] != 0 || data[3] != 0
+	err = eachAttr(data[sizeofRuleHeader:], func(kind uint16, value []byte) error {
 		switch kind {
 		case unix.FRA_PRIORITY:
 			r.Preference = number(value)
@@ -76,9 +80,16 @@ func parseRule(data []byte) (family uint8, r plan.Rule, err error) {
 		case unix.FRA_PROTOCOL, unix.FRA_FLOW, unix.FRA_PAD:
 		case unix.FRA_SUPPRESS_PREFIXLEN, unix.FRA_SUPPRESS_IFGROUP:
 			r.Selective = r.Selective || number(value) != ^uint32(0)
-		default: // selectors of today, and those of later kernels
+		case unix.FRA_FWMARK, unix.FRA_IIFNAME, unix.FRA_OIFNAME, unix.FRA_UID_RANGE:
+			r.Selective, r.Narrow = true, !inverted
+		default: // other selectors of today, and those of later kernels
 			r.Selective = true
 		}
 		return nil
 	})
+	if data[7] != ruleActionTable {
+		r.Selective, r.Table = true, 0
+	}
+	r.Goto = data[7] == ruleActionGoto
+	return family, r, err
 }

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -157,24 +158,33 @@ func unreachable(kind, flags int, verb string, table uint32, dst netip.Prefix) *
 	return m
 }
 
-// mendPolicy moves the local rule, if that is asked for, and closes the
-// default rdomain's raw sockets to other rdomains.
+// mendPolicy closes the raw sockets of rdomain 0 to other rdomains, which
+// Linux leaves open, and moves the local rule, if that is asked for.
 func (s *Session) mendPolicy(req *config.Request, o *Observation) error {
-	for _, a := range o.Node.Accepts {
-		if err := writeSysctl("ipv4/"+a+"_l3mdev_accept", "0"); err != nil {
+	if slices.Contains(o.Node.Rules.Accepts, "raw") {
+		if err := writeSysctl("ipv4/raw_l3mdev_accept", "0"); err != nil {
 			return err
 		}
 	}
-	if !req.RDomains.MoveLocalRule {
+	r := &o.Node.Rules
+	if !req.RDomains.MoveLocalRule || !plan.HasFirstLocal(r.IPv4) && !plan.HasFirstLocal(r.IPv6) {
 		return nil
 	}
-	moves := o.Node.MovesLocalRule()
-	var batch []*message
-	if moves.IPv4 {
-		batch = append(batch, moveLocalRule(unix.AF_INET)...)
+	if err := s.lock.lock(claimsByte, "the node's claims"); err != nil {
+		return err
 	}
-	if moves.IPv6 {
-		batch = append(batch, moveLocalRule(unix.AF_INET6)...)
+	return errors.Join(s.moveLocalRules(), s.lock.unlock(claimsByte))
+}
+
+// moveLocalRules runs under the claims lock: of two calls only one deletes,
+// since the other's message would take the next rule that it fits.
+func (s *Session) moveLocalRules() error {
+	var now plan.Rules
+	if err := s.host.do(getRules(&now)); err != nil {
+		return err
 	}
-	return s.host.do(batch...)
+	if err := s.moveLocalRule(unix.AF_INET, now.IPv4); err != nil {
+		return err
+	}
+	return s.moveLocalRule(unix.AF_INET6, now.IPv6)
 }

@@ -25,7 +25,7 @@ func Diff(want, have *State) []string {
 			d.compare(w.Link, h.Link)
 		}
 	}
-	for _, line := range want.Policy.lacks(have.Policy) {
+	for _, line := range want.Policy.faults(&have.Rules, true) {
 		d.addf("policy: %s", line)
 	}
 	return d.lines

@@ -14,10 +14,9 @@ type Node struct {
 	NoIPv6 bool   // the kernel lacks IPv6
 
 	// Looked at only for an attachment in an rdomain other than 0.
-	RDomain        VRF      // of the interface's rdomain
-	SwitchRDomain  VRF      // of the switch's, maybe the same
-	Rules4, Rules6 []Rule   // of the routing policy
-	Accepts        []string // those of net.ipv4.*_l3mdev_accept that are not 0
+	RDomain       VRF // of the interface's rdomain
+	SwitchRDomain VRF // of the switch's, maybe the same
+	Rules         Rules
 }
 
 // Bridge is an observed bridge, or what stands in its place.

@@ -8,13 +8,11 @@ import (
 	"github.com/vmtap/vmtap/pkg/config"
 )
 
-// Rule is a rule of the host's routing policy, as far as rdomains go.
-type Rule struct {
-	Preference uint32 // the lowest comes first
-	Table      uint32
-	L3mdev     bool // looks in the table of the VRF that the packet's link is in
-	Selective  bool // does not hold for every packet
-}
+// Routing tables of the host's own (include/uapi/linux/rtnetlink.h).
+const (
+	tableUnspec = 0
+	TableLocal  = 255 // the host's own addresses
+)
 
 // The preferences that Linux gives to the l3mdev rule, and vmtap to the rule
 // for the host's own addresses, which stands before all others until
@@ -24,135 +22,143 @@ const (
 	LocalRulePreference = 1001
 )
 
-// Routing tables of the host's own (include/uapi/linux/rtnetlink.h).
-const (
-	tableMain  = 254
-	TableLocal = 255 // the host's own addresses
-)
+// Rule is a rule of the host's routing policy, as far as rdomains go.
+type Rule struct {
+	Preference uint32 // the lowest comes first, of equal ones the oldest
+	Table      uint32 // 0: it looks in none
+	Goto       bool   // jumps over rules
+	L3mdev     bool   // looks in the table of the VRF that the packet's link is in
+	Selective  bool   // does not hold for every packet
+	Narrow     bool   // holds only for packets with a mark, of a certain link or of the host's own users
+}
 
-// Families says something of IPv4 and of IPv6.
-type Families struct{ IPv4, IPv6 bool }
-
-// Policy is what of the host's routing policy keeps rdomains apart.
-type Policy struct {
-	// L3mdev: packets of a VRF's links are looked up in its table, before
-	// the main one. Linux makes these rules with the first VRF, and not again.
-	L3mdev Families
-	// MovedLocal: and before the host's own addresses in rdomain 0.
-	MovedLocal Families
+// Rules is the host's routing policy: the rules of each family in the kernel's
+// order, and which sockets stand outside it.
+type Rules struct {
+	IPv4, IPv6 []Rule
 	// Accepts are those of net.ipv4.*_l3mdev_accept that are not 0, "raw",
 	// "tcp" and "udp": such sockets in rdomain 0 take packets of all others.
 	Accepts []string
 }
 
-// Policy returns what the observed rules and settings come to.
-func (n *Node) Policy() Policy {
-	return Policy{
-		L3mdev:     Families{hasL3mdev(n.Rules4), hasL3mdev(n.Rules6)},
-		MovedLocal: Families{!localFirst(n.Rules4), !localFirst(n.Rules6)},
-		Accepts:    n.Accepts,
-	}
+// Policy is what rdomains demand of the host's rules. The zero Policy demands
+// nothing.
+type Policy struct {
+	// IPv4, IPv6: in this family packets of a VRF's links are looked up in
+	// its table before any other, but the one for the host's own addresses.
+	// Linux makes the l3mdev rules with the first VRF, and not again.
+	IPv4, IPv6 bool
+	// MovedLocal: and before that one, too.
+	MovedLocal bool
 }
 
-// wantPolicy returns what the rules and settings must come to for the
-// rdomains of a request.
+// wantPolicy returns what the rdomains of a request demand.
 func wantPolicy(req *config.Request, node *Node) Policy {
-	all := Families{IPv4: true, IPv6: !node.NoIPv6}
-	p := Policy{L3mdev: all}
-	if req.RDomains.MoveLocalRule {
-		p.MovedLocal = all
-	}
-	return p
+	return Policy{IPv4: true, IPv6: !node.NoIPv6, MovedLocal: req.RDomains.MoveLocalRule}
 }
 
-// lacks names what a policy lacks of the wanted one, with what to do.
-func (want Policy) lacks(have Policy) []string {
+// faults names what rules lack of a policy, with what to do. Without a VRF
+// there is no l3mdev rule yet, which is none.
+func (p Policy) faults(rules *Rules, anyVRF bool) []string {
 	var lines []string
-	family := func(name, option string, l3mdevGone, localThere bool) {
-		if l3mdevGone {
-			lines = append(lines, fmt.Sprintf("the l3mdev rule of %s is missing or behind the main table's, so nothing keeps rdomains apart, add it: ip %srule add pref %d l3mdev", name, option, l3mdevPreference))
-		}
-		if localThere {
-			lines = append(lines, fmt.Sprintf("the local rule of %s stands before the l3mdev rule, move it: ip %srule add pref %d lookup local, ip %srule del pref 0", name, option, LocalRulePreference, option))
-		}
+	if p.IPv4 {
+		lines = append(lines, familyFaults("IPv4", "ip", rules.IPv4, anyVRF, p.MovedLocal)...)
 	}
-	family("IPv4", "", want.L3mdev.IPv4 && !have.L3mdev.IPv4, want.MovedLocal.IPv4 && !have.MovedLocal.IPv4)
-	family("IPv6", "-6 ", want.L3mdev.IPv6 && !have.L3mdev.IPv6, want.MovedLocal.IPv6 && !have.MovedLocal.IPv6)
-	for _, a := range have.Accepts {
+	if p.IPv6 {
+		lines = append(lines, familyFaults("IPv6", "ip -6", rules.IPv6, anyVRF, p.MovedLocal)...)
+	}
+	if p == (Policy{}) {
+		return nil
+	}
+	for _, a := range rules.Accepts {
 		lines = append(lines, fmt.Sprintf("net.ipv4.%s_l3mdev_accept is not 0, so %s sockets in rdomain 0 take packets of other rdomains, set it to 0", a, a))
 	}
 	return lines
 }
 
-// CheckPolicy refuses rdomains while the host's rules and settings do not
-// keep them apart. What ADD mends is left out: the local rule, and raw
-// sockets, which Linux lets take all packets unless it is told otherwise.
-func CheckPolicy(req *config.Request, node *Node) error {
-	want, have := wantPolicy(req, node), node.Policy()
-	want.MovedLocal = Families{}
-	if !anyVRF(req, node) {
-		want.L3mdev = Families{} // the first VRF brings the rules with it
+func familyFaults(family, ip string, rules []Rule, anyVRF, movedLocal bool) []string {
+	var lines []string
+	before, found := beforeL3mdev(rules)
+	if anyVRF && !found {
+		lines = append(lines, fmt.Sprintf("the l3mdev rule of %s is missing, so nothing keeps rdomains apart, add it: %s rule add pref %d l3mdev", family, ip, l3mdevPreference))
 	}
-	have.Accepts = slices.DeleteFunc(slices.Clone(have.Accepts), func(a string) bool { return a == "raw" })
-	if lines := want.lacks(have); len(lines) > 0 {
+	for _, r := range before {
+		switch {
+		case r.Narrow:
+		case r.Goto:
+			lines = append(lines, fmt.Sprintf("rule %d of %s jumps over the l3mdev rule, so nothing keeps rdomains apart, give it a higher preference", r.Preference, family))
+		case r.Table == tableUnspec:
+		case r.Table != TableLocal:
+			lines = append(lines, fmt.Sprintf("rule %d of %s, for table %d, stands before the l3mdev rule, so packets of rdomains are looked up there, give it a higher preference", r.Preference, family, r.Table))
+		case movedLocal:
+			lines = append(lines, fmt.Sprintf("rule %d of %s, for table local, stands before the l3mdev rule, so rdomains reach the host's addresses, have the l3mdev rule at %d and this one at %d", r.Preference, family, l3mdevPreference, LocalRulePreference))
+		}
+	}
+	return lines
+}
+
+// beforeL3mdev returns the rules before the l3mdev rule, or before where Linux
+// will put it, and reports whether it is there.
+func beforeL3mdev(rules []Rule) (before []Rule, found bool) {
+	i := slices.IndexFunc(rules, func(r Rule) bool { return r.L3mdev && !r.Selective })
+	if i >= 0 {
+		return rules[:i], true
+	}
+	i = slices.IndexFunc(rules, func(r Rule) bool { return r.Preference > l3mdevPreference })
+	if i < 0 {
+		i = len(rules)
+	}
+	return rules[:i], false
+}
+
+// CheckPolicy refuses rdomains while the host's rules and settings do not
+// keep them apart, and would not when ADD is done: it moves the local rule if
+// that is asked for, and closes raw sockets, which Linux leaves open.
+func CheckPolicy(req *config.Request, node *Node) error {
+	rules := node.Rules
+	if req.RDomains.MoveLocalRule {
+		rules.IPv4, rules.IPv6 = withLocalMoved(rules.IPv4), withLocalMoved(rules.IPv6)
+	}
+	rules.Accepts = slices.DeleteFunc(slices.Clone(rules.Accepts), func(a string) bool { return a == "raw" })
+	if lines := wantPolicy(req, node).faults(&rules, anyVRF(req, node)); len(lines) > 0 {
 		return config.Errorf(config.CodeInvalidConfig, "use rdomains: %s", strings.Join(lines, "; "))
 	}
 	return nil
 }
 
-// checkLocalRules refuses rdomains.moveLocalRule where, with the kernel's own
-// rule moved, a rule for table local would still stand before the l3mdev rule.
-func checkLocalRules(req *config.Request, node *Node) error {
-	if !req.RDomains.MoveLocalRule {
-		return nil
+// withLocalMoved returns rules as they are when rdomains.moveLocalRule is
+// done.
+func withLocalMoved(rules []Rule) []Rule {
+	if !HasFirstLocal(rules) {
+		return rules
 	}
-	for i, rules := range [][]Rule{node.Rules4, node.Rules6} {
-		name := [...]string{"IPv4", "IPv6"}[i]
-		if p, ok := findL3mdev(rules); ok && p >= LocalRulePreference {
-			return config.Errorf(config.CodeInvalidConfig, "move the local rule: the l3mdev rule of %s is at %d, not before %d where the local rule goes, move it to %d", name, p, LocalRulePreference, l3mdevPreference)
-		}
-		if localFirst(slices.DeleteFunc(slices.Clone(rules), isFirstLocal)) {
-			return config.Errorf(config.CodeInvalidConfig, "move the local rule: %s has another rule for table local before the l3mdev rule, remove it or set rdomains.moveLocalRule to false", name)
-		}
+	moved := slices.Clone(rules)
+	first := slices.IndexFunc(moved, isAtZero)
+	moved = slices.Delete(moved, first, first+1)
+	i := slices.IndexFunc(moved, func(r Rule) bool { return r.Preference > LocalRulePreference })
+	if i < 0 {
+		i = len(moved)
 	}
-	return nil
+	if HasMovedLocal(moved) {
+		return moved
+	}
+	return slices.Insert(moved, i, Rule{Preference: LocalRulePreference, Table: TableLocal})
 }
 
-// MovesLocalRule reports for which families the rule for table local stands
-// before all others, from where rdomains.moveLocalRule moves it.
-func (n *Node) MovesLocalRule() Families {
-	return Families{slices.ContainsFunc(n.Rules4, isFirstLocal), slices.ContainsFunc(n.Rules6, isFirstLocal)}
+// HasFirstLocal reports whether the rule for table local stands before all
+// others, from where rdomains.moveLocalRule moves it. With another one before
+// it, for some packets, it stays: Linux would delete that one.
+func HasFirstLocal(rules []Rule) bool {
+	i := slices.IndexFunc(rules, isAtZero)
+	return i >= 0 && !rules[i].Selective
 }
 
-func isFirstLocal(r Rule) bool { return r.isLocal() && r.Preference == 0 }
+func isAtZero(r Rule) bool { return r.Table == TableLocal && r.Preference == 0 }
 
-func (r Rule) isLocal() bool { return r.Table == TableLocal && !r.Selective }
-
-// findL3mdev returns where the l3mdev rule stands.
-func findL3mdev(rules []Rule) (preference uint32, ok bool) {
-	for _, r := range rules {
-		if r.L3mdev && !r.Selective && (!ok || r.Preference < preference) {
-			preference, ok = r.Preference, true
-		}
-	}
-	return preference, ok
-}
-
-// hasL3mdev reports whether the l3mdev rule stands before that for the main
-// table.
-func hasL3mdev(rules []Rule) bool {
-	l3mdev, ok := findL3mdev(rules)
-	return ok && !slices.ContainsFunc(rules, func(r Rule) bool {
-		return r.Table == tableMain && !r.Selective && r.Preference < l3mdev
+// HasMovedLocal reports whether the rule for table local stands where
+// rdomains.moveLocalRule moves it.
+func HasMovedLocal(rules []Rule) bool {
+	return slices.ContainsFunc(rules, func(r Rule) bool {
+		return r.Table == TableLocal && r.Preference == LocalRulePreference && !r.Selective
 	})
-}
-
-// localFirst reports whether a rule for table local stands before the l3mdev
-// rule, or before where Linux will put that.
-func localFirst(rules []Rule) bool {
-	l3mdev, ok := findL3mdev(rules)
-	if !ok {
-		l3mdev = l3mdevPreference
-	}
-	return slices.ContainsFunc(rules, func(r Rule) bool { return r.isLocal() && r.Preference < l3mdev })
 }

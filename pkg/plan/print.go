@@ -124,12 +124,12 @@ func tableWord(table uint32) string {
 // printPolicy writes the rules that are moved.
 func (p *printer) printPolicy(policy *Policy) {
 	for _, f := range []struct {
-		moved  bool
-		option string
-	}{{policy.MovedLocal.IPv4, ""}, {policy.MovedLocal.IPv6, "-6 "}} {
-		if f.moved {
-			p.linef("ip %srule add pref %d lookup local", f.option, LocalRulePreference)
-			p.linef("ip %srule del pref 0", f.option)
+		used bool
+		ip   string
+	}{{policy.IPv4, "ip"}, {policy.IPv6, "ip -6"}} {
+		if f.used && policy.MovedLocal {
+			p.linef("%s rule add pref %d lookup local", f.ip, LocalRulePreference)
+			p.linef("%s rule del pref 0", f.ip)
 		}
 	}
 }

@@ -40,9 +40,6 @@ func CheckRDomains(req *config.Request, node *Node) error {
 		}
 	}
 	if len(used) > 0 {
-		if err := checkLocalRules(req, node); err != nil {
-			return err
-		}
 		if err := CheckPolicy(req, node); err != nil {
 			return err
 		}
@@ -99,13 +96,15 @@ func (u usedRDomain) check(req *config.Request) error {
 // them the node's network.
 func checkSwitchRDomain(req *config.Request, node *Node) error {
 	b, sw := &node.Bridge, req.Switch
-	if req.Local != nil && req.RDomain != sw.RDomain && b.Name != "" && !b.Ours {
-		return config.Errorf(config.CodeInvalidConfig, "use rdomain %d on switch %q, which is in rdomain %d: not supported yet on a bridge that is not vmtap's, since guests could use it as a router, let vmtap make one (switch.create)", req.RDomain, b.Name, sw.RDomain)
-	}
-	if b.Name == "" || b.Master == switchVRFName(req, node) {
+	if b.Name == "" {
 		return nil
 	}
+	if req.Local != nil && req.RDomain != sw.RDomain && !b.Ours {
+		return config.Errorf(config.CodeInvalidConfig, "use rdomain %d on switch %q, which is in rdomain %d: not supported yet on a bridge that is not vmtap's, since guests could use it as a router, let vmtap make one (switch.create)", req.RDomain, b.Name, sw.RDomain)
+	}
 	switch {
+	case b.Master == switchVRFName(req, node):
+		return nil
 	case b.Master != "" && sw.RDomain == 0:
 		return config.Errorf(config.CodeInvalidConfig, "use switch %q: it is in %q and switch.rdomain is 0, set switch.rdomain to what it is in, or take it out", b.Name, b.Master)
 	case b.Master != "":

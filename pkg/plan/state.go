@@ -26,7 +26,8 @@ const (
 type State struct {
 	Claim  Claim
 	Guest  Guest
-	Policy Policy // of the host, for rdomains other than 0
+	Policy Policy // what rdomains other than 0 demand of the host
+	Rules  Rules  // what was read of that; of a State that is aimed at, empty
 
 	RDomain       Link // the VRF that the layer 3 link is in
 	SwitchRDomain Link // the VRF that the bridge is in, if that is another one

@@ -120,5 +120,6 @@ func (c aCase) state(t *testing.T) State {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Rules = Rules{IPv4: rules(movedRules), IPv6: rules(movedRules)} // as if it were read
 	return s
 }

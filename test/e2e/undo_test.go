@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,9 +15,9 @@ import (
 // its netlink messages be refused on its own. What is left is what was there
 // before. The bridge stands already: what it is given is the switch's.
 func TestFailAtEachStep(t *testing.T) {
-	for name, block := range map[string]string{"local": "", "switch": createConf} {
+	for name, block := range faultyBlocks() {
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t)
+			n := newNodeFor(t, name)
 			n.newPod(t, "first").add(t, "eth0", conf(block))
 			faults := sample(cni.Faults(stepsOf(t, n, conf(block)), unix.ENOMEM))
 			failed := 0
@@ -34,6 +35,24 @@ func TestFailAtEachStep(t *testing.T) {
 			}
 		})
 	}
+}
+
+// faultyBlocks are what is added with faults.
+func faultyBlocks() map[string]string {
+	return map[string]string{
+		"local":    "",
+		"switch":   createConf,
+		"rdomains": inRDomains("bridge0", "20", "10") + `, "rdomains": {"moveLocalRule": true}`,
+	}
+}
+
+// newNodeFor is newNode for one of faultyBlocks.
+func newNodeFor(t *testing.T, block string) *node {
+	t.Helper()
+	if block == "rdomains" {
+		return newVRFNode(t)
+	}
+	return newNode(t)
 }
 
 // sample leaves faults as they are, but where tests are to be short every
@@ -94,9 +113,9 @@ func failAt(t *testing.T, n *node, conf string, f cni.Fault) bool {
 // something. DEL, as the runtime sends it then, leaves nothing, and the next
 // ADD of the VM gets what it would have had.
 func TestKillAtEachStep(t *testing.T) {
-	for name, block := range map[string]string{"local": "", "switch": createConf} {
+	for name, block := range faultyBlocks() {
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t)
+			n := newNodeFor(t, name)
 			first := n.newPod(t, "first").add(t, "eth0", conf(block))
 			for _, f := range sample(cni.Faults(stepsOf(t, n, conf(block)))) {
 				if f.Kill {
@@ -133,4 +152,51 @@ func killAt(t *testing.T, n *node, conf string, f cni.Fault) {
 	a = n.add(t, call)
 	expect(t, "host link", a.hostLink(), again)
 	a.del()
+}
+
+// TestFirstRDomainFails makes the ADD that makes VRFs fail, or kills it, at
+// each change around them. A VRF that is left is whole, nothing else is, and
+// the next ADD makes what is missing.
+func TestFirstRDomainFails(t *testing.T) {
+	block := inRDomains("bridge0", "20", "10") + `, "rdomains": {"moveLocalRule": true}`
+	steps := stepsOf(t, newVRFNode(t), conf(block))
+	first := slices.IndexFunc(steps, func(s cni.Step) bool { return slices.Contains(s.Messages, "RTM_NEWROUTE") })
+	last := slices.IndexFunc(steps, func(s cni.Step) bool { return slices.Contains(s.Messages, "RTM_DELRULE") })
+	if first < 0 || last < first {
+		t.Fatalf("VRFs are made at steps %d to %d of %v", first, last, steps)
+	}
+	steps = slices.DeleteFunc(steps[first:last+1], func(s cni.Step) bool { return !s.Changes })
+	for _, f := range cni.Faults(steps, unix.ENOMEM) {
+		n := newNode(t)
+		p := n.newPod(t, "p")
+		faulty, trace := n.Faulty(f)
+		call := p.call("eth0", conf(block))
+		stdout, fault := faulty.Add(t, call)
+		about := fmt.Sprintf("%v: %v\n%s", f, fault, trace)
+		switch {
+		case fault == nil && f.Kill, fault != nil && fault.Killed() != f.Kill:
+			t.Fatal(about)
+		case fault == nil: // borne, and whole
+			call = call.With(stdout)
+			if fault := n.Check(t, call); fault != nil {
+				t.Errorf("CHECK: %s\n%s", fault, about)
+			}
+		}
+		if fault == nil || f.Kill {
+			(&attachment{t, n, call, nil}).del()
+		}
+		n.noVMLinks(t)
+		p.onlyLoopback(t)
+		for _, vrf := range []string{"rdomain10", "rdomain20"} {
+			if n.Command("ip", "link", "show", "dev", vrf).Run() == nil {
+				n.wantVRF(t, vrf)
+			}
+		}
+		n.add(t, call).del()
+		if t.Failed() {
+			t.Fatal(about)
+		}
+		closeNS(t, p)
+		closeNS(t, &pod{NS: n.NS})
+	}
 }

@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestQEMUGuestInRDomain boots a real guest on the tap of an interface in
+// rdomain 10: QEMU, started in the pod as a VM monitor, with Linux in it.
+func TestQEMUGuestInRDomain(t *testing.T) {
+	n := newVRFNode(t)
+	n.Run(t, "ip", "link", "set", "lo", "up")
+	n.Run(t, "ip", "address", "add", hostAddr4+"/32", "dev", "lo")
+	p := n.newPod(t, "p")
+	a := p.add(t, "eth0", conf(inRDomains("bridge0", "", "10")+`, "rdomains": {"moveLocalRule": true}`))
+	other := n.newPod(t, "other")
+	b := other.add(t, "eth0", conf(`"rdomain": 10`))
+	b.boot(other)
+	c, neighbour := a.guestConfig(), b.guestConfig()
+
+	reached := append(gateways(c), addrs(neighbour)...)
+	pings := make([]string, len(reached))
+	for i, dst := range reached {
+		pings[i] = dst.String()
+	}
+	lines := startQEMU(t, p, a.Interfaces[len(a.Interfaces)-1].Mac,
+		fmt.Sprintf("vmtap.addr=%s,%s", c.Addr4, c.Addr6),
+		fmt.Sprintf("vmtap.gw=%s,%s", c.Gateway4, c.Gateway6),
+		fmt.Sprintf("vmtap.mtu=%d", p.link(t, "eth0").MTU),
+		"vmtap.ping="+strings.Join(append(pings, hostAddr4), ","))
+	var console []string
+	timeout := time.After(5 * time.Minute) // QEMU in QEMU is slow
+	for ready := false; !ready; {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				t.Fatalf("the guest ended:\n%s", strings.Join(console, "\n"))
+			}
+			console = append(console, line)
+			ready = line == "guest: ready"
+		case <-timeout:
+			t.Fatalf("the guest is not ready:\n%s", strings.Join(console, "\n"))
+		}
+	}
+	for _, dst := range pings {
+		wantLine(t, console, "guest: ping "+dst+": answers")
+	}
+	wantLine(t, console, "guest: ping "+hostAddr4+": no answer")
+	wantLine(t, console, "guest: eth0 has lladdr "+c.LLAddr.String())
+	for _, dst := range addrs(c) {
+		n.Run(t, "ping", "-n", "-c", "1", "-W", "30", "-I", "rdomain10", dst.String())
+	}
+	if fault := n.Check(t, a.call); fault != nil {
+		t.Errorf("CHECK with the guest: %s", fault)
+	}
+}
+
+// startQEMU boots a guest in a pod and returns the lines of its console. It is
+// killed when the test ends.
+func startQEMU(t *testing.T, p *pod, mac string, args ...string) <-chan string {
+	t.Helper()
+	cmd := p.Command("../../hack/guest/run.sh", append([]string{"-", "eth0", mac}, args...)...)
+	out, w := io.Pipe()
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait() // it was killed
+	})
+	lines := make(chan string, 1000)
+	go func() {
+		defer close(lines)
+		s := bufio.NewScanner(out)
+		for s.Scan() {
+			lines <- strings.TrimRight(s.Text(), "\r")
+		}
+	}()
+	return lines
+}
+
+// wantLine demands a line that begins so.
+func wantLine(t *testing.T, lines []string, prefix string) {
+	t.Helper()
+	for _, line := range lines {
+		if strings.HasPrefix(line, prefix) {
+			return
+		}
+	}
+	t.Errorf("no line %q in\n%s", prefix, strings.Join(lines, "\n"))
+}

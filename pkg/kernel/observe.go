@@ -85,6 +85,8 @@ func (s *Session) noteBridge(req *config.Request, o *Observation, l *link) error
 	b := plan.Bridge{Name: l.name, Kind: l.kind, MTU: l.mtu, Alias: l.alias, Ours: l.has(plan.SwitchName(l.name))}
 	var err error
 	switch {
+	case l.master != 0 && l.master == s.index.switchRDomain:
+		b.Master = o.Node.SwitchRDomain.Name
 	case l.master != 0:
 		b.Master, err = s.linkName(l.master)
 	case req.Switch.RDomain != 0:

@@ -295,3 +295,23 @@ func TestGroupsSelect(t *testing.T) {
 		n.Run(t, "tc", "qdisc", "del", "dev", name, "ingress")
 	}
 }
+
+// TestRDomainWhereIPv6IsOff: a node that has IPv6 off by default has it in its
+// rdomains all the same.
+func TestRDomainWhereIPv6IsOff(t *testing.T) {
+	n := newVRFNode(t)
+	n.Run(t, "ip", "link", "set", "lo", "up")
+	setSysctl(t, n, "ipv6/conf/all/disable_ipv6", "1")
+	setSysctl(t, n, "ipv6/conf/default/disable_ipv6", "1")
+	var all []resident
+	for i := range 2 {
+		p := n.newPod(t, fmt.Sprint("p", i))
+		a := p.add(t, "eth0", conf(inRDomains("bridge0", "", "10")))
+		all = append(all, resident{Guest: a.boot(p), config: a.guestConfig()})
+	}
+	for _, dst := range append(gateways(all[0].config), addrs(all[1].config)...) {
+		if err := all[0].Ping(dst, answered); err != nil {
+			t.Error(err)
+		}
+	}
+}

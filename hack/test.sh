@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests, on this machine's kernel and in the test VM, and ends with the
-# line "N passed, N failed, N skipped" for both together.
+# line "N passed, N failed, N skipped" for both together: skipped are those that
+# ran on neither.
 #
 # usage: hack/test.sh [all|host|vm]    default: all
 #

@@ -7,7 +7,8 @@
 // The first form prints a line for each package and the output of each test
 // that failed, and saves the results. The second prints the closing lines for
 // the results of several runs: one line for each run, what ran in none of them,
-// and the total, "N passed, N failed, N skipped".
+// and the total, "N passed, N failed, N skipped", where skipped are those that
+// ran nowhere.
 //
 // Leaves are counted: a test that has subtests counts only through them, unless
 // it failed and none of them did. A package that failed with no failed test

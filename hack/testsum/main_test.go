@@ -72,13 +72,19 @@ func TestClosing(t *testing.T) {
 		"passed": {
 			runs: [][]result{{pass("A"), skip("B")}, {pass("B")}},
 			ok:   true,
-			want: "here: 1 passed, 0 failed, 1 skipped\nthere: 1 passed, 0 failed, 0 skipped\n2 passed, 0 failed, 1 skipped\n",
+			want: "here: 1 passed, 0 failed, 1 skipped\nthere: 1 passed, 0 failed, 0 skipped\n2 passed, 0 failed, 0 skipped\n",
+		},
+		"skipped here, with subtests there": {
+			runs: [][]result{{skip("A"), skip("B"), skip("C/x")}, {pass("A/x/y"), {Package: "a, with QEMU", Test: "B", Status: "pass"}}},
+			ok:   true,
+			want: "skipped everywhere:\n  a C/x: no moon\n" +
+				"here: 0 passed, 0 failed, 3 skipped\nthere: 2 passed, 0 failed, 0 skipped\n2 passed, 0 failed, 1 skipped\n",
 		},
 		"skipped everywhere": {
 			runs: [][]result{{pass("A"), skip("B")}, {skip("B")}},
 			ok:   true,
 			want: "skipped everywhere:\n  a B: no moon\n" +
-				"here: 1 passed, 0 failed, 1 skipped\nthere: 0 passed, 0 failed, 1 skipped\n1 passed, 0 failed, 2 skipped\n",
+				"here: 1 passed, 0 failed, 1 skipped\nthere: 0 passed, 0 failed, 1 skipped\n1 passed, 0 failed, 1 skipped\n",
 		},
 		"failed": {
 			runs: [][]result{{pass("A"), fail}},

@@ -99,7 +99,7 @@ func closing(out io.Writer, args []string) (bool, error) {
 			c, note = counts{failed: 1}, ", it did not come to its end"
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s%s", args[i], c, note))
-		total = counts{total.passed + c.passed, total.failed + c.failed, total.skipped + c.skipped}
+		total.passed, total.failed = total.passed+c.passed, total.failed+c.failed
 		for _, r := range results {
 			name := strings.TrimSpace(short(r.Package) + " " + r.Test)
 			switch r.Status {
@@ -109,11 +109,13 @@ func closing(out io.Writer, args []string) (bool, error) {
 				skipped = append(skipped, r)
 				continue
 			}
-			ran[r.Package+" "+r.Test] = true
+			markRan(ran, r)
 		}
 	}
+	everywhere := nowhere(skipped, ran)
+	total.skipped = len(everywhere)
 	list(out, "failed:", failed)
-	list(out, "skipped everywhere:", nowhere(skipped, ran))
+	list(out, "skipped everywhere:", everywhere)
 	for _, line := range lines {
 		fmt.Fprintln(out, line)
 	}
@@ -121,15 +123,33 @@ func closing(out io.Writer, args []string) (bool, error) {
 	return total.failed == 0 && total.passed > 0, nil
 }
 
+// key names a test over all runs. What stands behind a comma in a package's
+// name tells runs of it apart.
+func (r result) key() string {
+	name, _, _ := strings.Cut(r.Package, ",")
+	return name + " " + r.Test
+}
+
+// markRan notes that a test ran, and with it those that it is a subtest of.
+func markRan(ran map[string]bool, r result) {
+	for {
+		ran[r.key()] = true
+		i := strings.LastIndexByte(r.Test, '/')
+		if i < 0 {
+			return
+		}
+		r.Test = r.Test[:i]
+	}
+}
+
 // nowhere returns a line for each skipped test that ran in no run.
 func nowhere(skipped []result, ran map[string]bool) []string {
 	var lines []string
 	for _, r := range skipped {
-		key := r.Package + " " + r.Test
-		if ran[key] {
+		if ran[r.key()] {
 			continue
 		}
-		ran[key] = true // names it once
+		ran[r.key()] = true // names it once
 		lines = append(lines, fmt.Sprintf("  %s %s: %s", short(r.Package), r.Test, r.Reason))
 	}
 	return lines

@@ -899,6 +899,8 @@ func TestMessages(t *testing.T) {
 		"incompatible CNI versions":            config.CodeVersion,
 		"config version does not allow STATUS": config.CodeVersion,
 	}
+	// What GC says of a list.
+	ofGC := map[string]string{`read cni.dev/valid-attachments[0]: want a containerID and an ifname`: `[{}]`}
 	all := messages(t)
 	explained := 0
 	text := read(t, troubleshooting)
@@ -929,6 +931,14 @@ func TestMessages(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = plan.CheckRDomains(&req, &c.node)
+			var e *config.Error
+			if !errors.As(err, &e) || e.Error() != message || e.Code != code {
+				t.Errorf("%s, code %d: vmtap says %v", message, code, err)
+			}
+			continue
+		}
+		if list, ok := ofGC[message]; ok {
+			_, err := config.ParseCollection(config.Input{Stdin: fmt.Appendf(nil, `{"name": "vmnet", "cni.dev/valid-attachments": %s}`, list)})
 			var e *config.Error
 			if !errors.As(err, &e) || e.Error() != message || e.Code != code {
 				t.Errorf("%s, code %d: vmtap says %v", message, code, err)

@@ -12,24 +12,30 @@ import (
 // are *Error: CodeDecoding if stdin is no JSON object or the name no string,
 // CodeInvalidConfig if there is no name.
 func ParseAttachment(in Input) (Attachment, error) {
+	_, name, err := readNetwork(in.Stdin)
+	return Attachment{Network: name, ContainerID: in.ContainerID, IfName: in.IfName}, err
+}
+
+// readNetwork reads a configuration as far as its keys, and the network's
+// name.
+func readNetwork(stdin []byte) (top map[string]json.RawMessage, network string, err error) {
 	// encoding/json into a map takes the last of two equal keys, as libcni
 	// does, and any depth and size.
-	var top map[string]json.RawMessage
-	if err := json.Unmarshal(in.Stdin, &top); err != nil {
+	if err := json.Unmarshal(stdin, &top); err != nil {
 		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return Attachment{}, Errorf(CodeDecoding, "decode configuration: want an object, have %s", clip(string(in.Stdin)))
+			return nil, "", Errorf(CodeDecoding, "decode configuration: want an object, have %s", clip(string(stdin)))
 		}
-		return Attachment{}, Errorf(CodeDecoding, "decode configuration: %s", clip(err.Error()))
+		return nil, "", Errorf(CodeDecoding, "decode configuration: %s", clip(err.Error()))
 	}
 	raw, ok := top["name"]
 	if !ok {
-		return Attachment{}, Errorf(CodeInvalidConfig, "read name: missing, give one")
+		return nil, "", Errorf(CodeInvalidConfig, "read name: missing, give one")
 	}
 	var name *string
 	if err := json.Unmarshal(raw, &name); err != nil || name == nil {
-		return Attachment{}, Errorf(CodeDecoding, "read name: want a string, have %s", clip(string(raw)))
+		return nil, "", Errorf(CodeDecoding, "read name: want a string, have %s", clip(string(raw)))
 	}
-	return Attachment{Network: *name, ContainerID: in.ContainerID, IfName: in.IfName}, nil
+	return top, *name, nil
 }
 
 // Possible reports whether ADD could have made this attachment. If not there

@@ -40,9 +40,9 @@ func TestParseRefusesCall(t *testing.T) {
 		{"stdin, no object", stdin(`[]`), CodeDecoding, `decode configuration: want an object, have a list`},
 		{"stdin, null", stdin(`null`), CodeDecoding, `decode configuration: want an object, have null`},
 
-		{"cniVersion, none", stdin(`{"name": "a"}`), CodeVersion, `read cniVersion "": not supported, want 0.3.0, 0.3.1, 0.4.0, 1.0.0`},
-		{"cniVersion, old", stdin(`{"name": "a", "cniVersion": "0.2.0"}`), CodeVersion, `read cniVersion "0.2.0": not supported, want 0.3.0, 0.3.1, 0.4.0, 1.0.0`},
-		{"cniVersion, new", stdin(`{"name": "a", "cniVersion": "1.1.0"}`), CodeVersion, `read cniVersion "1.1.0": not supported, want 0.3.0, 0.3.1, 0.4.0, 1.0.0`},
+		{"cniVersion, none", stdin(`{"name": "a"}`), CodeVersion, `read cniVersion "": not supported, want 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0`},
+		{"cniVersion, old", stdin(`{"name": "a", "cniVersion": "0.2.0"}`), CodeVersion, `read cniVersion "0.2.0": not supported, want 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0`},
+		{"cniVersion, new", stdin(`{"name": "a", "cniVersion": "1.2.0"}`), CodeVersion, `read cniVersion "1.2.0": not supported, want 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0`},
 		{"cniVersion, a number", stdin(`{"name": "a", "cniVersion": 1}`), CodeDecoding, `read cniVersion: want a string, have a number`},
 		{"name, none", stdin(`{"cniVersion": "1.0.0"}`), CodeInvalidConfig, `read name: missing, give one`},
 		{"name, empty", stdin(`{"cniVersion": "1.0.0", "name": ""}`), CodeInvalidConfig, `read name "": want 1 to 100 characters, have 0`},

@@ -35,6 +35,7 @@ func FuzzParse(f *testing.F) {
 		`"guard": {"addresses": ["::1"]}, "vlanTrunk": [{"id": 5}], "hostAccess": ["tcp/1"], "ipam": {"type": "x"}`,
 		annotations("vmid=7", "group=a,b", "switch=br1", "lladdr=02:00:00:00:00:01", "rdomain=1", "multiqueue=true"),
 		cniArgsOf(`"vmid": 7, "name": "a", "group": ["b"], "switch": "br1"`),
+		`"cni.dev/valid-attachments": [{"containerID": "c1", "ifname": "eth0"}, null], "cni.dev/attachments": null`,
 		`"capabilities": {"mac": true, "ips": true}, "runtimeConfig": {"Mac": "02:00:00:00:00:01", "IPs": ["10.0.0.1"]}, "prevResult": {}`,
 	} {
 		in := input(members, "")
@@ -49,6 +50,12 @@ func FuzzParse(f *testing.F) {
 		a, attachmentErr := ParseAttachment(in)
 		if attachmentErr != nil {
 			checkError(t, attachmentErr)
+		}
+		if _, err := ParseCollection(in); err != nil {
+			checkError(t, err)
+		}
+		if _, err := ParseNetwork(in); err != nil {
+			checkError(t, err)
 		}
 		r, err := Parse(in)
 		if err != nil {

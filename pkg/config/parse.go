@@ -21,7 +21,7 @@ type Input struct {
 
 // Versions returns the versions of the CNI specification that a configuration
 // may have, the oldest first.
-func Versions() []string { return []string{"0.3.0", "0.3.1", "0.4.0", "1.0.0"} }
+func Versions() []string { return []string{"0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"} }
 
 // Parse reads and checks one call of ADD or CHECK. Every error is an *Error
 // of one line, the first thing wrong: CodeVersion for the cniVersion;
@@ -38,6 +38,23 @@ func Parse(in Input) (Request, error) {
 	d.readChoices(top, args)
 	d.complete()
 	d.checkTogether()
+	if d.err != nil {
+		return Request{}, d.err
+	}
+	return d.Request, nil
+}
+
+// ParseNetwork reads and checks the configuration alone, for STATUS: what no
+// pod has chosen anything of yet. Errors are those of Parse.
+func ParseNetwork(in Input) (Request, error) {
+	d := &draft{problem: &problem{}}
+	top := readTop(in.Stdin, d.problem)
+	d.readBlock(top, in.MachineID)
+	d.ContainerID = "none" // names the VM, as nothing else does here
+	d.complete()
+	if len(d.allow.sw) == 0 && len(d.allow.rdomain) == 0 { // else what a pod chooses may mend it
+		d.checkTogether()
+	}
 	if d.err != nil {
 		return Request{}, d.err
 	}

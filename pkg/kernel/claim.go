@@ -144,7 +144,7 @@ func (s *Session) releaseOwnClaims(containerID string) error {
 	if err := s.host.do(getLink(s.index.hostLink, "", &l)); err != nil || l == nil {
 		return err
 	}
-	return s.releaseClaims(containerID, l)
+	return s.releaseClaims(containerID, l, nil)
 }
 
 // deleteDeadGateway deletes a gateway that lost its host link, after a look

@@ -18,7 +18,7 @@ func (s *Session) Delete(a config.Attachment) error {
 	if hostLink == nil {
 		return s.deleteSurvivors(links)
 	}
-	if err := s.releaseClaims(a.ContainerID, hostLink); err != nil {
+	if err := s.releaseClaims(a.ContainerID, hostLink, nil); err != nil {
 		return err
 	}
 	if hostLink.netns >= 0 {

@@ -10,7 +10,9 @@ import (
 
 // releaseClaims moves the VM's own altnames, if this host link holds them, to
 // a sibling, so that the VM keeps its vmid as long as it has an interface.
-func (s *Session) releaseClaims(containerID string, hostLink *link) error {
+//
+// Links that go with this one, by their ifindex, are no siblings that stay.
+func (s *Session) releaseClaims(containerID string, hostLink *link, going map[int32]bool) error {
 	id, _, ok := vmid.ParseHostLink(hostLink.name)
 	if !ok {
 		return nil // renamed: the claim goes with it
@@ -22,14 +24,14 @@ func (s *Session) releaseClaims(containerID string, hostLink *link) error {
 	if err := s.lock.lock(claimsByte, "the node's claims"); err != nil {
 		return err
 	}
-	return errors.Join(s.moveClaims(containerID, names, id, hostLink), s.lock.unlock(claimsByte))
+	return errors.Join(s.moveClaims(containerID, names, id, hostLink, going), s.lock.unlock(claimsByte))
 }
 
 // moveClaims moves altnames to a sibling in one send: to the one with the
 // lowest number on which no other call works. One that is being deleted this
 // moment would take the claim with it; it is the last choice.
-func (s *Session) moveClaims(containerID string, names []string, id uint32, from *link) error {
-	siblings, err := s.siblings(id, from)
+func (s *Session) moveClaims(containerID string, names []string, id uint32, from *link, going map[int32]bool) error {
+	siblings, err := s.siblings(id, from, going)
 	if err != nil || len(siblings) == 0 {
 		return err
 	}
@@ -49,7 +51,7 @@ func (s *Session) moveClaims(containerID string, names []string, id uint32, from
 }
 
 // siblings returns the VM's other host links, in order.
-func (s *Session) siblings(id uint32, but *link) ([]*link, error) {
+func (s *Session) siblings(id uint32, but *link, going map[int32]bool) ([]*link, error) {
 	all := make([]*link, plan.MaxIdx+1)
 	batch := make([]*message, len(all))
 	for i := range all {
@@ -60,7 +62,7 @@ func (s *Session) siblings(id uint32, but *link) ([]*link, error) {
 	}
 	var found []*link
 	for _, l := range all {
-		if l != nil && l.index != but.index && plan.IsOwned(l.altNames) {
+		if l != nil && l.index != but.index && !going[l.index] && plan.IsOwned(l.altNames) {
 			found = append(found, l)
 		}
 	}

@@ -115,7 +115,7 @@ func (s *Session) makeVRF(v vrf, undo *undoStack) error {
 	err := s.host.do(newVRF(index, v.want))
 	switch {
 	case errors.Is(err, unix.EOPNOTSUPP):
-		return config.Errorf(config.CodeNotAvailable, "create VRF %s: this kernel has no VRFs, load the module vrf: %w", v.want.Name, err)
+		return errNoVRF(v.want.Name, err)
 	case err != nil:
 		return err
 	}
@@ -187,4 +187,20 @@ func (s *Session) moveLocalRules() error {
 		return err
 	}
 	return s.moveLocalRule(unix.AF_INET6, now.IPv6)
+}
+
+// probeVRF asks for a VRF without a table. A kernel that has VRFs refuses that
+// for another reason than one that has none; either way nothing is made.
+func (s *Session) probeVRF() error {
+	m := newVRF(0, &plan.Link{Name: "vmtap-probe"}).allow(unix.EINVAL)
+	if err := s.host.do(m); errors.Is(err, unix.EOPNOTSUPP) {
+		return errNoVRF("vmtap-probe", err)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+func errNoVRF(name string, err error) error {
+	return config.Errorf(config.CodeNotAvailable, "create VRF %s: this kernel has no VRFs, load the module vrf: %w", name, err)
 }

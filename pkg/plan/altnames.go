@@ -38,9 +38,9 @@ func lladdrName(a vmid.LLAddr, bridge string) string { return a.Hex() + ".lladdr
 
 func addrName(guest4 netip.Addr) string { return guest4.String() }
 
-// gatewayOf returns the attachment, as AttachmentName has it, that a gateway
+// GatewayOf returns the attachment, as AttachmentName has it, that a gateway
 // with these altnames belongs to. It reports false if they are no gateway's.
-func gatewayOf(altNames []string) (attachment string, ok bool) {
+func GatewayOf(altNames []string) (attachment string, ok bool) {
 	for _, a := range altNames {
 		attachment, ok = strings.CutPrefix(a, gatewayMark)
 		if ok && strings.Contains(attachment, "@") {
@@ -50,10 +50,24 @@ func gatewayOf(altNames []string) (attachment string, ok bool) {
 	return "", false
 }
 
+// AttachmentOf returns the attachment that a host link's altnames name. It
+// reports false if they name none.
+func AttachmentOf(altNames []string) (containerID, ifName string, ok bool) {
+	for _, a := range altNames {
+		if strings.HasPrefix(a, gatewayMark) {
+			continue
+		}
+		if containerID, ifName, ok = strings.Cut(a, "@"); ok {
+			return containerID, ifName, true
+		}
+	}
+	return "", "", false
+}
+
 // IsOwned reports whether altnames hold a mark of ownership: a host link
 // carries its network's, a gateway its attachment's.
 func IsOwned(altNames []string) bool {
-	if _, ok := gatewayOf(altNames); ok {
+	if _, ok := GatewayOf(altNames); ok {
 		return true
 	}
 	return slices.ContainsFunc(altNames, func(a string) bool {

@@ -85,9 +85,9 @@ func TestGatewayOf(t *testing.T) {
 		{"c1@eth0", ""},
 		{"my-gw:c1@eth0", ""},
 	} {
-		got, ok := gatewayOf([]string{"first", c.altName, "last"})
+		got, ok := GatewayOf([]string{"first", c.altName, "last"})
 		if got != c.want || ok != (c.want != "") {
-			t.Errorf("gatewayOf(%q) = %q, %t, want %q", c.altName, got, ok, c.want)
+			t.Errorf("GatewayOf(%q) = %q, %t, want %q", c.altName, got, ok, c.want)
 		}
 	}
 }

@@ -204,7 +204,7 @@ func (c *chooser) tryInterface(id uint32, idx int) (claim Claim, holder string, 
 // host link is looked for by its attachment, since somebody may have given it
 // another name.
 func (c *chooser) isDead(gateway *Found) (bool, error) {
-	attachment, ok := gatewayOf(gateway.AltNames)
+	attachment, ok := GatewayOf(gateway.AltNames)
 	if !ok {
 		return false, nil
 	}

@@ -24,7 +24,7 @@ type Plugin struct {
 
 // Funcs returns the verbs for skel.
 func (p *Plugin) Funcs() skel.CNIFuncs {
-	return skel.CNIFuncs{Add: p.Add, Check: p.Check, Del: p.Del}
+	return skel.CNIFuncs{Add: p.Add, Check: p.Check, Del: p.Del, GC: p.GC, Status: p.Status}
 }
 
 // Versions returns the versions of the CNI specification that the plugin
@@ -201,4 +201,23 @@ func (p *Plugin) Del(args *skel.CmdArgs) error {
 		}
 		return s.Delete(attachment)
 	}))
+}
+
+// GC deletes what is left of attachments that the runtime does not list as
+// valid.
+func (p *Plugin) GC(args *skel.CmdArgs) error {
+	c, err := config.ParseCollection(input(args))
+	if err != nil {
+		return cniError(err)
+	}
+	return cniError(inSession(func(s *kernel.Session) error { return s.Collect(&c) }))
+}
+
+// Status is an error if no ADD could work.
+func (p *Plugin) Status(args *skel.CmdArgs) error {
+	req, err := config.ParseNetwork(input(args))
+	if err != nil {
+		return cniError(err)
+	}
+	return cniError(inSession(func(s *kernel.Session) error { return s.CheckStatus(&req) }))
 }

@@ -166,15 +166,7 @@ func TestFirstADDsAtOnce(t *testing.T) {
 // so, and nothing is left.
 func TestSwitchFull(t *testing.T) {
 	n := newNode(t)
-	var batch strings.Builder
-	fmt.Fprintln(&batch, "link add br0 type bridge")
-	for i := range 512 { // both ends are ports
-		fmt.Fprintf(&batch, "link add a%d master br0 type veth peer name b%d\n", i, i)
-		if i < 511 {
-			fmt.Fprintf(&batch, "link set b%d master br0\n", i)
-		}
-	}
-	n.RunInput(t, batch.String(), "ip", "-batch", "-")
+	n.fillBridge(t)
 	p := n.newPod(t, "p")
 	config := conf(`"switch": "br0", "local": true`)
 	_, fault := n.Add(t, p.call("eth0", config))

@@ -1,0 +1,145 @@
+package kernel
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/pkg/vmid"
+)
+
+// Collect deletes what is left of a network's attachments that are not valid
+// any more, and dead halves: a gateway without its host link, whatever its
+// network was, and a host link without its tap. It goes on after errors and
+// returns them joined.
+//
+// An attachment on which another call works is left to that call.
+func (s *Session) Collect(c *config.Collection) error {
+	l, err := openLock()
+	if err != nil {
+		return err
+	}
+	s.lock = l
+	suspects, err := s.suspects(c)
+	if err != nil {
+		return err
+	}
+	var garbage []attachmentLinks
+	var errs []error
+	for _, a := range suspects {
+		links, err := s.lockGarbage(c, a)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case links.hostLink != nil || links.gateway != nil:
+			garbage = append(garbage, links)
+		}
+	}
+	return errors.Join(append(errs, s.deleteAll(garbage))...)
+}
+
+// suspects returns the attachments that look as if they were to go.
+func (s *Session) suspects(c *config.Collection) ([]config.Attachment, error) {
+	var veths []*link
+	if err := s.host.do(getLinksOfKind(plan.KindVeth, &veths)); err != nil {
+		return nil, err
+	}
+	alive := map[string]bool{} // those that have a host link
+	for _, l := range veths {
+		if containerID, ifName, ok := plan.AttachmentOf(l.altNames); ok {
+			alive[plan.AttachmentName(containerID, ifName)] = true
+		}
+	}
+	var all []config.Attachment
+	for _, l := range veths {
+		if name, ok := plan.GatewayOf(l.altNames); ok && !alive[name] {
+			containerID, ifName, _ := strings.Cut(name, "@")
+			all = append(all, config.Attachment{Network: c.Network, ContainerID: containerID, IfName: ifName})
+		}
+		containerID, ifName, ok := plan.AttachmentOf(l.altNames)
+		if ok && plan.IsOfNetwork(l.altNames, c.Network) && !c.Has(containerID, ifName) {
+			all = append(all, config.Attachment{Network: c.Network, ContainerID: containerID, IfName: ifName})
+		}
+	}
+	return all, nil
+}
+
+// lockGarbage locks an attachment and returns its links if they are to go:
+// under the lock nothing of them changes. It returns none if another call has
+// the lock.
+func (s *Session) lockGarbage(c *config.Collection, a config.Attachment) (attachmentLinks, error) {
+	offset := vmid.LockOffset(a.ContainerID, a.IfName)
+	got, err := s.lock.try(offset, "attachment "+plan.AttachmentName(a.ContainerID, a.IfName))
+	if err != nil || !got {
+		return attachmentLinks{}, err
+	}
+	links, err := s.findAttachment(a)
+	if err == nil && links.hostLink != nil && !c.Known {
+		var alive bool
+		if alive, err = s.hasTap(links.hostLink, a.IfName); alive {
+			links = attachmentLinks{}
+		}
+	}
+	if err != nil || links == (attachmentLinks{}) {
+		return attachmentLinks{}, errors.Join(err, s.lock.unlock(offset))
+	}
+	return links, nil
+}
+
+// hasTap reports whether the tap of a host link is in the pod's namespace.
+func (s *Session) hasTap(hostLink *link, ifName string) (bool, error) {
+	var tap *link
+	m := getLink(0, ifName, &tap)
+	m.AddData(nl.NewRtAttr(unix.IFLA_TARGET_NETNSID, nl.Uint32Attr(uint32(hostLink.netns))))
+	err := s.host.do(m)
+	return tap != nil && tap.kind == plan.KindTun, err
+}
+
+// deleteAll deletes attachments in one batch, and what that left in another.
+func (s *Session) deleteAll(garbage []attachmentLinks) error {
+	going := map[int32]bool{}
+	for _, g := range garbage {
+		if g.hostLink != nil {
+			going[g.hostLink.index] = true
+		}
+	}
+	var errs []error
+	var groups, survivors []*message
+	for _, g := range garbage {
+		h := g.hostLink
+		if h != nil {
+			containerID, _, _ := plan.AttachmentOf(h.altNames)
+			errs = append(errs, s.releaseClaims(containerID, h, going))
+			if h.netns >= 0 {
+				groups = append(groups, deleteGroup(uint32(h.index), h.netns, h.name))
+			}
+		}
+		for _, l := range []*link{g.gateway, h} { // the gateway never stands without its host link
+			if l != nil {
+				survivors = append(survivors, deleteLink(l.index, l.name).allow(unix.ENODEV))
+			}
+		}
+	}
+	for _, batch := range [][]*message{groups, survivors} {
+		if len(batch) > 0 {
+			errs = append(errs, s.doAll(batch))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// doAll is do that returns every message's error.
+func (s *Session) doAll(batch []*message) error {
+	if err := s.host.do(batch...); err == nil {
+		return nil
+	}
+	var errs []error
+	for _, m := range batch {
+		errs = append(errs, m.err)
+	}
+	return errors.Join(errs...)
+}

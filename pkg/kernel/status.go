@@ -1,0 +1,66 @@
+package kernel
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/plan"
+)
+
+// maxPorts is how many ports a bridge has (BR_MAX_PORTS of net/bridge).
+const maxPorts = 1023
+
+// CheckStatus says why no ADD of a network could work, with CodeNotAvailable:
+// no tun, no altnames, no VRF where one is needed, a bridge that is missing or
+// full, rules that do not keep rdomains apart. It changes nothing. It is called
+// every few seconds, and a failure makes the whole node not ready.
+func (s *Session) CheckStatus(req *config.Request) error {
+	err := s.checkStatus(req)
+	if err == nil {
+		return nil
+	}
+	return config.Errorf(config.CodeNotAvailable, "%w", err)
+}
+
+func (s *Session) checkStatus(req *config.Request) error {
+	t, err := openTun()
+	if err != nil {
+		return err
+	}
+	if err := t.close(); err != nil {
+		return err
+	}
+	o, err := s.Observe(req)
+	if err != nil {
+		return err
+	}
+	if err := plan.CheckNode(req, &o.Node); err != nil {
+		return err
+	}
+	if err := plan.CheckRDomains(req, &o.Node); err != nil {
+		return err
+	}
+	if plan.UsesRDomains(req) {
+		if err := s.probeVRF(); err != nil {
+			return err
+		}
+	}
+	return s.checkPorts(o.Node.Bridge.Name)
+}
+
+// checkPorts refuses a bridge without room for one more port. A look into /sys
+// costs less than a dump of links; /sys may show another namespace, though.
+func (s *Session) checkPorts(bridge string) error {
+	dir := "/sys/class/net/" + bridge
+	index, err := os.ReadFile(dir + "/ifindex")
+	if bridge == "" || err != nil || strings.TrimSpace(string(index)) != strconv.Itoa(int(s.index.bridge)) {
+		return nil //nolint:nilerr // what cannot be seen is no reason
+	}
+	ports, err := os.ReadDir(dir + "/brif")
+	if err == nil && len(ports) >= maxPorts {
+		err = config.Errorf(config.CodeNotAvailable, "attach to switch %s: its %d ports are used up", bridge, maxPorts)
+	}
+	return err
+}

@@ -86,6 +86,7 @@ func TestParseAccepts(t *testing.T) {
 		{"tap.gid 0 alone", `"tap": {"gid": 0}`, func(r *Request) { r.Tap = Tap{HasGID: true, VnetHdr: true} }},
 		{"tap.uid and gid", `"tap": {"uid": 0, "gid": 107}`, func(r *Request) { r.Tap.GID = 107; r.Tap.HasGID = true }},
 		{"tap.vnetHdr", `"tap": {"vnetHdr": false}`, func(r *Request) { r.Tap.VnetHdr = false }},
+		{"tap.multiQueue", `"tap": {"multiQueue": true}`, func(r *Request) { r.Tap.MultiQueue = true }},
 
 		{"vmid.range", `"vmid": {"range": "10-20"}`, func(r *Request) { r.VMID.Min = 10; r.VMID.Max = 20 }},
 		{"vmid.range, one", `"vmid": {"range": "7"}`, func(r *Request) { r.VMID.Min = 7; r.VMID.Max = 7 }},

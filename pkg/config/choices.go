@@ -117,8 +117,6 @@ func (d *draft) apply(c choice) {
 	case "rdomain":
 		d.ownRDomain = &c.number
 	case "multiqueue":
-		if c.yes {
-			c.notYet()
-		}
+		d.Tap.MultiQueue = c.yes
 	}
 }

@@ -285,7 +285,6 @@ func TestParseRefuses(t *testing.T) {
 		{`"ipam": {"type": "host-local"}, "switch": "br0"`, CodeUnsupportedField, `use ipam {"type": "host-local"}: not supported yet`},
 		{`"tap": {"name": "tap0"}`, CodeUnsupportedField, `use tap.name "tap0": not supported yet`},
 		{`"tap": {"selinuxContext": "system_u:object_r:x_t:s0"}`, CodeUnsupportedField, `use tap.selinuxContext "system_u:object_r:x_t:s0": not supported yet`},
-		{`"tap": {"multiQueue": true}`, CodeUnsupportedField, `use tap.multiQueue true: not supported yet`},
 		{`"routes": [{"dst": "10.0.0.0/8", "table": 5}]`, CodeUnsupportedField, `use routes[0].table 5: not supported yet`},
 		{`"routes": [{"dst": "10.0.0.0/8", "scope": 0}]`, CodeUnsupportedField, `use routes[0].scope 0: not supported yet`},
 		{`"capabilities": {"bandwidth": true}`, CodeUnsupportedField, `use capabilities.bandwidth true: not supported yet`},

@@ -81,6 +81,8 @@ type Tap struct {
 	HasUID  bool
 	HasGID  bool
 	VnetHdr bool // virtio-net headers before each frame
+
+	MultiQueue bool // several queues; every opener must want that, too
 }
 
 // Route is a route of the guest's. GW is invalid if none was given: then the

@@ -2,7 +2,7 @@ package config
 
 // readTap reads how the VMM finds its tap.
 func readTap(f *fields) Tap {
-	t := Tap{VnetHdr: f.bool("vnetHdr", true)}
+	t := Tap{VnetHdr: f.bool("vnetHdr", true), MultiQueue: f.bool("multiQueue", false)}
 	t.UID, t.HasUID = readOwner(f, "uid")
 	t.GID, t.HasGID = readOwner(f, "gid")
 	// A tap without any owner can be opened by anyone, so root is the
@@ -16,9 +16,6 @@ func readTap(f *fields) Tap {
 	}
 	if n, ok := f.get("selinuxContext"); ok && n.text() != "" {
 		parsed(n, parseLine)
-		n.notYet()
-	}
-	if n, ok := f.get("multiQueue"); ok && n.bool() {
 		n.notYet()
 	}
 	f.done()

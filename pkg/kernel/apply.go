@@ -45,7 +45,7 @@ func (s *Session) createTap(state *plan.State) error {
 		s.pod.tun = nil
 		return t.close()
 	})
-	return s.pod.tun.create(tap.Name, s.index.tap, tap.VnetHdr, tap.Owner)
+	return s.pod.tun.create(tap, s.index.tap)
 }
 
 // setUpPod silences the pod's links and joins them: all qdiscs first, since

@@ -25,25 +25,26 @@ const (
 
 // link is a link as the kernel describes it, what vmtap needs of it.
 type link struct {
-	index    int32
-	name     string
-	kind     string
-	alias    string
-	altNames []string
-	master   int32
-	peer     int32 // veth: ifindex of the other end, in namespace netns
-	netns    int32 // id of the other end's namespace, -1 if it is this one
-	mtu      int
-	group    uint32
-	lladdr   vmid.LLAddr
-	up       bool
-	noARP    bool
-	noAutoLL bool
-	stp      bool
-	owner    plan.Owner
-	table    uint32   // of a VRF
-	inet     []uint32 // IPv4 values by IPV4_DEVCONF number, from 1
-	inet6    []uint32 // IPv6 values by DEVCONF number, from 0
+	index      int32
+	name       string
+	kind       string
+	alias      string
+	altNames   []string
+	master     int32
+	peer       int32 // veth: ifindex of the other end, in namespace netns
+	netns      int32 // id of the other end's namespace, -1 if it is this one
+	mtu        int
+	group      uint32
+	lladdr     vmid.LLAddr
+	up         bool
+	noARP      bool
+	noAutoLL   bool
+	stp        bool
+	owner      plan.Owner
+	multiQueue bool     // of a tap
+	table      uint32   // of a VRF
+	inet       []uint32 // IPv4 values by IPV4_DEVCONF number, from 1
+	inet6      []uint32 // IPv6 values by DEVCONF number, from 0
 }
 
 // ifinfo returns the header of a link message.

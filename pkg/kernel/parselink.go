@@ -72,6 +72,8 @@ func (l *link) parseInfoData(data []byte) error {
 			l.owner.UID, l.owner.HasUID = number(value), true
 		case l.kind == plan.KindTun && kind == unix.IFLA_TUN_GROUP:
 			l.owner.GID, l.owner.HasGID = number(value), true
+		case l.kind == plan.KindTun && kind == unix.IFLA_TUN_MULTI_QUEUE:
+			l.multiQueue = len(value) == 1 && value[0] != 0
 		case l.kind == plan.KindVRF && kind == vrfTable:
 			l.table = number(value)
 		case l.kind == plan.KindBridge && kind == unix.IFLA_BR_STP_STATE:

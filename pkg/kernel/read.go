@@ -73,7 +73,7 @@ func (r *reader) read(i int, want plan.Named, into *plan.Link) error {
 	l := r.links[i]
 	*into = plan.Link{
 		Name: l.name, Kind: l.kind, Foreign: want.Foreign, LLAddr: l.lladdr, MTU: l.mtu,
-		AltNames: l.altNames, Alias: l.alias, Up: l.up, NoARP: l.noARP, Owner: l.owner,
+		AltNames: l.altNames, Alias: l.alias, Up: l.up, NoARP: l.noARP, Owner: l.owner, MultiQueue: l.multiQueue,
 		NoIPv6: want.NoIPv6 && l.noIPv6(),
 		// A link without IPv6 gives itself no address either.
 		NoAutoLL: l.noAutoLL || want.NoAutoLL && len(l.inet6) == 0,

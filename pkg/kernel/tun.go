@@ -28,36 +28,43 @@ func openTun() (*tun, error) {
 func (t *tun) close() error { return unix.Close(t.fd) }
 
 // create makes the tap with this ifindex. It never opens one that exists.
-func (t *tun) create(name string, index int32, vnetHdr bool, owner plan.Owner) error {
+func (t *tun) create(tap *plan.Link, index int32) error {
 	if err := unix.IoctlSetPointerInt(t.fd, unix.TUNSETIFINDEX, int(index)); err != nil {
-		return fmt.Errorf("create tap %s: set ifindex: %w", name, err)
+		return fmt.Errorf("create tap %s: set ifindex: %w", tap.Name, err)
 	}
-	req, err := unix.NewIfreq(name)
+	req, err := unix.NewIfreq(tap.Name)
 	if err != nil {
-		return fmt.Errorf("create tap %s: %w", name, err)
+		return fmt.Errorf("create tap %s: %w", tap.Name, err)
 	}
-	flags := uint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_TUN_EXCL)
-	if vnetHdr {
-		flags |= unix.IFF_VNET_HDR
-	}
-	req.SetUint16(flags)
+	req.SetUint16(tapFlags(tap))
 	if err := unix.IoctlIfreq(t.fd, unix.TUNSETIFF, req); err != nil {
 		if errors.Is(err, unix.EBUSY) {
-			return config.Errorf(config.CodeTaken, "create tap %s: the pod's namespace has an interface of this name", name)
+			return config.Errorf(config.CodeTaken, "create tap %s: the pod's namespace has an interface of this name", tap.Name)
 		}
-		return fmt.Errorf("create tap %s: %w", name, err)
+		return fmt.Errorf("create tap %s: %w", tap.Name, err)
 	}
-	if owner.HasUID {
-		if err := unix.IoctlSetInt(t.fd, unix.TUNSETOWNER, int(owner.UID)); err != nil {
-			return fmt.Errorf("give tap %s to user %d: %w", name, owner.UID, err)
+	if tap.Owner.HasUID {
+		if err := unix.IoctlSetInt(t.fd, unix.TUNSETOWNER, int(tap.Owner.UID)); err != nil {
+			return fmt.Errorf("give tap %s to user %d: %w", tap.Name, tap.Owner.UID, err)
 		}
 	}
-	if owner.HasGID {
-		if err := unix.IoctlSetInt(t.fd, unix.TUNSETGROUP, int(owner.GID)); err != nil {
-			return fmt.Errorf("give tap %s to group %d: %w", name, owner.GID, err)
+	if tap.Owner.HasGID {
+		if err := unix.IoctlSetInt(t.fd, unix.TUNSETGROUP, int(tap.Owner.GID)); err != nil {
+			return fmt.Errorf("give tap %s to group %d: %w", tap.Name, tap.Owner.GID, err)
 		}
 	}
 	return nil
+}
+
+func tapFlags(tap *plan.Link) uint16 {
+	flags := uint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_TUN_EXCL)
+	if tap.VnetHdr {
+		flags |= unix.IFF_VNET_HDR
+	}
+	if tap.MultiQueue {
+		flags |= unix.IFF_MULTI_QUEUE
+	}
+	return flags
 }
 
 // persist makes the tap stay, or not, when nobody has it open.

@@ -116,6 +116,7 @@ func (d *differences) compare(want, have *Link) {
 	differ(d, "disable_ipv6", want.NoIPv6, have.NoIPv6)
 	differ(d, "acceptance of router advertisements", want.AcceptsRA, have.AcceptsRA)
 	differ(d, "owner", want.Owner, have.Owner)
+	differ(d, "multi_queue", want.MultiQueue, have.MultiQueue)
 	missing(d, "altname", want.AltNames, have.AltNames, func(s string) string { return fmt.Sprintf("%q", s) })
 	missing(d, "address", want.Addrs, have.Addrs, Addr.String)
 	missing(d, "route", want.Routes, have.Routes, netip.Prefix.String)

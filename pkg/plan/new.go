@@ -191,7 +191,7 @@ func (l *Link) addLayer3(req *config.Request, guest Guest) {
 // addTap adds the tap and what joins it to the pod's ends of the veths.
 func (s *State) addTap(req *config.Request) {
 	s.Tap = s.podLink(req.IfName, KindTun, s.Guest.LLAddr)
-	s.Tap.VnetHdr = req.Tap.VnetHdr
+	s.Tap.VnetHdr, s.Tap.MultiQueue = req.Tap.VnetHdr, req.Tap.MultiQueue
 	s.Tap.Owner = Owner{UID: req.Tap.UID, GID: req.Tap.GID, HasUID: req.Tap.HasUID, HasGID: req.Tap.HasGID}
 	if s.Gateway.Name != "" {
 		gateway := filter.Gateway{

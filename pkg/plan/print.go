@@ -143,6 +143,9 @@ func tapWords(l *Link) string {
 	if l.VnetHdr {
 		words += " vnet_hdr"
 	}
+	if l.MultiQueue {
+		words += " multi_queue"
+	}
 	return words
 }
 

@@ -53,24 +53,25 @@ type Link struct {
 	Kind    string
 	Foreign bool // a bridge that somebody else made: of it only Kind, Alias, Master and Up count
 
-	LLAddr   vmid.LLAddr
-	MTU      int
-	Group    uint32   // netdev group; of pod links, 0
-	PodGroup bool     // the netdev group is the attachment's own, by which DEL deletes the pod's links
-	AltNames []string // what varies stands early in each
-	Alias    string
-	Peer     string // veth: the other end's name, in the other namespace
-	Master   string
-	Up       bool
-	NoARP    bool // the pod's kernel must not speak with the guest's address
-	NoAutoLL bool // addr_gen_mode none: no link-local address of the kernel's choice
-	Owner    Owner
-	VnetHdr  bool // of a tap that is made; whoever opens it last changes it, so CHECK does not ask
-	Sysctls  []Sysctl
-	Addrs    []Addr
-	Routes   []netip.Prefix // on-link routes
-	Ingress  []Filter       // in order, first match
-	NoIPv6   bool           // disable_ipv6 1
+	LLAddr     vmid.LLAddr
+	MTU        int
+	Group      uint32   // netdev group; of pod links, 0
+	PodGroup   bool     // the netdev group is the attachment's own, by which DEL deletes the pod's links
+	AltNames   []string // what varies stands early in each
+	Alias      string
+	Peer       string // veth: the other end's name, in the other namespace
+	Master     string
+	Up         bool
+	NoARP      bool // the pod's kernel must not speak with the guest's address
+	NoAutoLL   bool // addr_gen_mode none: no link-local address of the kernel's choice
+	Owner      Owner
+	VnetHdr    bool // of a tap that is made; whoever opens it last changes it, so CHECK does not ask
+	MultiQueue bool // of a tap: several queues
+	Sysctls    []Sysctl
+	Addrs      []Addr
+	Routes     []netip.Prefix // on-link routes
+	Ingress    []Filter       // in order, first match
+	NoIPv6     bool           // disable_ipv6 1
 
 	Table       uint32         // of a VRF
 	Unreachable []netip.Prefix // of a VRF's table: where packets end that no other route takes

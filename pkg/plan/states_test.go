@@ -101,6 +101,7 @@ func states() []aCase {
 		{name: "mtu-of-switch-that-was-made", request: all(onCreatedSwitch, func(r *config.Request) { r.Switch.MTU = 9000 }), bridge: ours(1500), claim: first},
 		{name: "mtu-above-bridge", request: all(onCreatedSwitch, func(r *config.Request) { r.MTU = 9000 }), bridge: ours(1500), claim: first},
 
+		{name: "tap-with-queues", request: func(r *config.Request) { r.Tap.MultiQueue = true }, claim: first},
 		{name: "tap-of-group", request: func(r *config.Request) { r.Tap = config.Tap{GID: 107, HasGID: true} }, claim: first},
 		{name: "lladdr", request: all(onSwitch, func(r *config.Request) { r.LLAddr = lladdr("02:00:00:00:00:01") }), bridge: theirs("", 1500), claim: Claim{VMID: 5, Holder: true, LLAddr: lladdr("02:00:00:00:00:01")}},
 	}

@@ -39,9 +39,14 @@ func addAddr(index int32, link string, a plan.Addr) *message {
 }
 
 // addRoute makes a prefix on-link, in a table that is not 0, else in the main
-// one.
+// one. A link-local prefix may be on-link elsewhere, too: guests that are on no
+// switch together may have one lladdr.
 func addRoute(index int32, link string, dst netip.Prefix, table uint32) *message {
-	m := newMessage(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "add route %s to link %s", dst, link)
+	flags := unix.NLM_F_CREATE | unix.NLM_F_EXCL
+	if dst.Addr().IsLinkLocalUnicast() {
+		flags = unix.NLM_F_CREATE | unix.NLM_F_APPEND
+	}
+	m := newMessage(unix.RTM_NEWROUTE, flags, "add route %s to link %s", dst, link)
 	h := nl.NewRtMsg()
 	h.Family = family(dst.Addr())
 	h.Dst_len = uint8(dst.Bits())

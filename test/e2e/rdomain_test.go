@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/vmtap/vmtap/test/cni"
 	"github.com/vmtap/vmtap/test/netns"
 )
 
@@ -201,31 +199,8 @@ func TestLocalRuleMoved(t *testing.T) {
 // TestFirstRDomainsAtOnce: first ADDs that make the same two VRFs and the same
 // bridge at once.
 func TestFirstRDomainsAtOnce(t *testing.T) {
-	const vms = 10
 	n := newVRFNode(t)
-	calls, results, faults := make([]cni.Call, vms), make([][]byte, vms), make([]string, vms)
-	for i := range calls {
-		calls[i] = n.newPod(t, fmt.Sprint("p", i)).call("eth0", conf(inRDomains("bridge0", "20", "10")+`, "rdomains": {"moveLocalRule": true}`))
-	}
-	var wg sync.WaitGroup
-	for i := range calls {
-		wg.Go(func() {
-			stdout, fault, err := n.Invoke(cni.ADD, calls[i])
-			if fault != nil || err != nil {
-				faults[i] = fmt.Sprint(fault, err)
-			}
-			results[i] = stdout
-		})
-	}
-	wg.Wait()
-	for i := range calls {
-		if faults[i] != "" {
-			t.Fatalf("ADD %d: %s", i, faults[i])
-		}
-		if fault := n.Check(t, calls[i].With(results[i])); fault != nil {
-			t.Errorf("CHECK %d: %s", i, fault)
-		}
-	}
+	n.addAtOnce(t, 10, conf(inRDomains("bridge0", "20", "10")+`, "rdomains": {"moveLocalRule": true}`))
 	n.wantVRF(t, "rdomain10")
 	n.wantVRF(t, "rdomain20")
 	if vrfs := strings.Count(n.Run(t, "ip", "-o", "link", "show", "type", "vrf"), "\n"); vrfs != 2 {

@@ -126,13 +126,26 @@ func TestSwitchNotLocal(t *testing.T) {
 
 // TestFirstADDsAtOnce: twenty first ADDs make one bridge and twenty VMs.
 func TestFirstADDsAtOnce(t *testing.T) {
-	const vms = 20
-	n := newNode(t)
-	calls := make([]cni.Call, vms)
-	for i := range calls {
-		calls[i] = n.newPod(t, fmt.Sprintf("p%d", i)).call("eth0", switchConf)
+	seen := map[string]int{}
+	for i, stdout := range newNode(t).addAtOnce(t, 20, switchConf) {
+		r := cni.ParseResult(t, stdout)
+		for _, what := range []string{r.Interfaces[1].Name, r.IPs[0].Address.String(), r.IPs[1].Address.String(), r.Interfaces[4].Mac} {
+			if other, ok := seen[what]; ok {
+				t.Errorf("%s is of VM %d and VM %d", what, other, i)
+			}
+			seen[what] = i
+		}
 	}
-	results, faults := make([][]byte, vms), make([]string, vms)
+}
+
+// addAtOnce adds VMs all at once, demands that CHECK passes, and returns the
+// results.
+func (n *node) addAtOnce(t *testing.T, vms int, conf string) [][]byte {
+	t.Helper()
+	calls, results, faults := make([]cni.Call, vms), make([][]byte, vms), make([]string, vms)
+	for i := range calls {
+		calls[i] = n.newPod(t, fmt.Sprint("p", i)).call("eth0", conf)
+	}
 	var wg sync.WaitGroup
 	for i := range calls {
 		wg.Go(func() {
@@ -144,7 +157,6 @@ func TestFirstADDsAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	seen := map[string]int{}
 	for i := range calls {
 		if faults[i] != "" {
 			t.Fatalf("ADD %d: %s", i, faults[i])
@@ -152,14 +164,8 @@ func TestFirstADDsAtOnce(t *testing.T) {
 		if fault := n.Check(t, calls[i].With(results[i])); fault != nil {
 			t.Errorf("CHECK %d: %s", i, fault)
 		}
-		r := cni.ParseResult(t, results[i])
-		for _, what := range []string{r.Interfaces[1].Name, r.IPs[0].Address.String(), r.IPs[1].Address.String(), r.Interfaces[4].Mac} {
-			if other, ok := seen[what]; ok {
-				t.Errorf("%s is of VM %d and VM %d", what, other, i)
-			}
-			seen[what] = i
-		}
 	}
+	return results
 }
 
 // TestSwitchFull: a bridge has 1023 ports. Whoever asks for one more is told

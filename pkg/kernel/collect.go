@@ -90,8 +90,12 @@ func (s *Session) lockGarbage(c *config.Collection, a config.Attachment) (attach
 	return links, nil
 }
 
-// hasTap reports whether the tap of a host link is in the pod's namespace.
+// hasTap reports whether the tap of a host link is in the pod's namespace. A
+// host link whose other end is not in another namespace has none.
 func (s *Session) hasTap(hostLink *link, ifName string) (bool, error) {
+	if hostLink.netns < 0 {
+		return false, nil
+	}
 	var tap *link
 	m := getLink(0, ifName, &tap)
 	m.AddData(nl.NewRtAttr(unix.IFLA_TARGET_NETNSID, nl.Uint32Attr(uint32(hostLink.netns))))

@@ -135,7 +135,11 @@ func (s *Session) observeRDomains(req *config.Request, o *Observation) error {
 			return err
 		}
 	}
-	if req.Switch != nil {
+	switch {
+	case req.Switch == nil:
+	case req.Local != nil && req.Switch.RDomain == req.RDomain:
+		n.SwitchRDomain, s.index.switchRDomain = n.RDomain, s.index.rdomain
+	default:
 		if n.SwitchRDomain, s.index.switchRDomain, err = s.findVRF(req, req.Switch.RDomain); err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func (s *Session) checkStatus(req *config.Request) error {
 	if err := plan.CheckRDomains(req, &o.Node); err != nil {
 		return err
 	}
-	if plan.UsesRDomains(req) {
+	if plan.UsesRDomains(req) && o.Node.RDomain.Name == "" && o.Node.SwitchRDomain.Name == "" {
 		if err := s.probeVRF(); err != nil {
 			return err
 		}

@@ -60,15 +60,15 @@ func wantPolicy(req *config.Request, node *Node) Policy {
 // faults names what rules lack of a policy, with what to do. Without a VRF
 // there is no l3mdev rule yet, which is none.
 func (p Policy) faults(rules *Rules, anyVRF bool) []string {
+	if p == (Policy{}) {
+		return nil
+	}
 	var lines []string
 	if p.IPv4 {
 		lines = append(lines, familyFaults("IPv4", "ip", rules.IPv4, anyVRF, p.MovedLocal)...)
 	}
 	if p.IPv6 {
 		lines = append(lines, familyFaults("IPv6", "ip -6", rules.IPv6, anyVRF, p.MovedLocal)...)
-	}
-	if p == (Policy{}) {
-		return nil
 	}
 	for _, a := range rules.Accepts {
 		lines = append(lines, fmt.Sprintf("net.ipv4.%s_l3mdev_accept is not 0, so %s sockets in rdomain 0 take packets of other rdomains, set it to 0", a, a))
@@ -135,12 +135,12 @@ func withLocalMoved(rules []Rule) []Rule {
 	moved := slices.Clone(rules)
 	first := slices.IndexFunc(moved, isAtZero)
 	moved = slices.Delete(moved, first, first+1)
+	if HasMovedLocal(moved) {
+		return moved
+	}
 	i := slices.IndexFunc(moved, func(r Rule) bool { return r.Preference > LocalRulePreference })
 	if i < 0 {
 		i = len(moved)
-	}
-	if HasMovedLocal(moved) {
-		return moved
 	}
 	return slices.Insert(moved, i, Rule{Preference: LocalRulePreference, Table: TableLocal})
 }

@@ -72,10 +72,10 @@ type Link struct {
 	Routes     []netip.Prefix // on-link routes
 	Ingress    []Filter       // in order, first match
 	NoIPv6     bool           // disable_ipv6 1
+	AcceptsRA  bool           // router advertisements from this link would be taken
 
 	Table       uint32         // of a VRF
 	Unreachable []netip.Prefix // of a VRF's table: where packets end that no other route takes
-	AcceptsRA   bool           // router advertisements from this link would be taken
 }
 
 // Owner is who may open a tap.

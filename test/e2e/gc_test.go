@@ -132,6 +132,19 @@ func TestGCOfDeadHalves(t *testing.T) {
 	}
 }
 
+// TestGCOfMovedPodEnd: a host link whose other end was moved to the host's
+// namespace has no tap, and is no error.
+func TestGCOfMovedPodEnd(t *testing.T) {
+	n := newNode(t)
+	p := n.newPod(t, "p")
+	name := p.add(t, "eth0", localConf).hostLink()
+	p.Run(t, "ip", "link", "set", name, "down")
+	p.Run(t, "ip", "link", "set", name, "name", "moved")
+	p.Run(t, "ip", "link", "set", "moved", "netns", n.NS.Path())
+	n.gc(t, gcConf("vmnet", "null"))
+	n.noVMLinks(t)
+}
+
 // TestGCWithoutList: without the key nothing is known, as with null.
 func TestGCWithoutList(t *testing.T) {
 	n := newNode(t)

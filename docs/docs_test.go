@@ -231,6 +231,9 @@ func everything(t *testing.T) map[string]any {
 	return l.Plugins[0]
 }
 
+// chainedOnly is the key that only placement chained has.
+const chainedOnly = "tap.name"
+
 // alone returns a plugin block with one key, "switch.id" or "routes[].gw",
 // and what else must be there for it to be accepted. Without given it has only
 // the latter.
@@ -244,6 +247,9 @@ func alone(key string, value any, given bool) map[string]any {
 		return block
 	}
 	object := map[string]any{}
+	if key == chainedOnly {
+		block = map[string]any{"placement": "chained", "prevResult": map[string]any{}}
+	}
 	switch outer {
 	case "switch":
 		object = map[string]any{"interface": "bridge0", "create": true}
@@ -306,8 +312,11 @@ func valueAt(block map[string]any, key string) (value any, ok bool) {
 // keys, and accepted with this value alone.
 func TestKeysAccepted(t *testing.T) {
 	block := everything(t)
-	for key := range keyRows(t) {
+	for key, r := range keyRows(t) {
 		value, ok := valueAt(block, key)
+		if key == chainedOnly {
+			value, ok = decode(spans(r[2])[0])
+		}
 		if !ok {
 			t.Errorf("%s is not in the configuration with all keys", key)
 			continue
@@ -682,7 +691,7 @@ func example(t *testing.T) (config.Request, plan.State) {
 // TestResult: the README's result is what vmtap answers.
 func TestResult(t *testing.T) {
 	req, state := example(t)
-	versioned, err := result.New(&req, &state).GetAsVersion(req.CNIVersion)
+	versioned, err := result.New(&req, &state, nil).GetAsVersion(req.CNIVersion)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,13 @@
 # Installs a Go program of a fixed version in the cache and prints its path.
 #
 # usage: hack/gotool.sh NAME
+#
+# Plugins of containernetworking/plugins go to a directory of their own, for
+# CNI_PATH: one of them is called bridge, as is a command of iproute2.
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+dir=$cache/bin
 case ${1:-} in
 golangci-lint)
 	package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -14,14 +18,25 @@ cnitool)
 	package=github.com/containernetworking/cni/cnitool
 	version=v1.3.1
 	;;
+bridge | ptp)
+	dir=$cache/cni
+	package=github.com/containernetworking/plugins/plugins/main/$1
+	version=v1.9.1
+	;;
+host-local)
+	dir=$cache/cni
+	package=github.com/containernetworking/plugins/plugins/ipam/$1
+	version=v1.9.1
+	;;
 *)
-	die "usage: hack/gotool.sh golangci-lint|cnitool"
+	die "usage: hack/gotool.sh golangci-lint|cnitool|bridge|ptp|host-local"
 	;;
 esac
 
-tool=$cache/bin/$1
+mkdir -p "$dir"
+tool=$dir/$1
 if ! go version -m "$tool" 2>/dev/null | grep -Eq "^[[:space:]]mod[[:space:]].*[[:space:]]$version([[:space:]]|$)"; then
 	say "building $package@$version"
-	(cd / && GOFLAGS='' GOBIN=$cache/bin CGO_ENABLED=0 go install "$package@$version")
+	(cd / && GOFLAGS='' GOBIN=$dir CGO_ENABLED=0 go install "$package@$version")
 fi
 echo "$tool"

@@ -16,7 +16,9 @@ cd "$root"
 "$root/hack/deps.sh"
 export CGO_ENABLED=0
 export VMTAP_BIN=$root/bin/vmtap
-"$root/hack/gotool.sh" cnitool >/dev/null
+for tool in cnitool bridge ptp host-local; do
+	"$root/hack/gotool.sh" "$tool" >/dev/null
+done
 make --no-print-directory build
 
 tmp=$(mktemp -d)

@@ -13,7 +13,7 @@ import (
 // CodeInvalidConfig if there is no name.
 func ParseAttachment(in Input) (Attachment, error) {
 	_, name, err := readNetwork(in.Stdin)
-	return Attachment{Network: name, ContainerID: in.ContainerID, IfName: in.IfName}, err
+	return Attachment{Network: name, ContainerID: in.ContainerID, IfName: in.IfName, Netns: in.Netns}, err
 }
 
 // readNetwork reads a configuration as far as its keys, and the network's

@@ -95,6 +95,9 @@ func (d *draft) choose(c choice) {
 	if d.pod.exists() {
 		d.allow.check(c)
 	}
+	if d.Placement == PlacementChained && !chosenUnchained(c.key) {
+		c.fail(CodeInvalidConfig, "choose %s %s: placement chained leaves the interface as the earlier plugin made it", c.path, show(c.value))
+	}
 	d.apply(c)
 }
 

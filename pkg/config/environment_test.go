@@ -103,7 +103,7 @@ func TestParseAttachment(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(Attachment{tt.network, "c1", "eth0"}, got); diff != "" {
+			if diff := cmp.Diff(Attachment{Network: tt.network, ContainerID: "c1", IfName: "eth0"}, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -136,11 +136,11 @@ func TestAttachmentPossible(t *testing.T) {
 		a    Attachment
 		want bool
 	}{
-		{Attachment{"vmnet", "c1", "eth0"}, true},
-		{Attachment{"my net", "c1", "eth0"}, false},
-		{Attachment{strings.Repeat("a", 101), "c1", "eth0"}, false},
-		{Attachment{"vmnet", strings.Repeat("a", 97), "eth0"}, false},
-		{Attachment{"vmnet", "c1", "a@b"}, false},
+		{Attachment{Network: "vmnet", ContainerID: "c1", IfName: "eth0"}, true},
+		{Attachment{Network: "my net", ContainerID: "c1", IfName: "eth0"}, false},
+		{Attachment{Network: strings.Repeat("a", 101), ContainerID: "c1", IfName: "eth0"}, false},
+		{Attachment{Network: "vmnet", ContainerID: strings.Repeat("a", 97), IfName: "eth0"}, false},
+		{Attachment{Network: "vmnet", ContainerID: "c1", IfName: "a@b"}, false},
 	}
 	for _, tt := range tests {
 		if got := tt.a.Possible(); got != tt.want {

@@ -62,7 +62,7 @@ func FuzzParse(f *testing.F) {
 			checkError(t, err)
 			return
 		}
-		if attachmentErr != nil || a != (Attachment{r.Network, r.ContainerID, r.IfName}) || !a.Possible() {
+		if attachmentErr != nil || a != (Attachment{Network: r.Network, ContainerID: r.ContainerID, IfName: r.IfName, Netns: r.Netns}) || !a.Possible() {
 			t.Errorf("DEL would not find this: %+v, %v", a, attachmentErr)
 		}
 		checkRequest(t, r)

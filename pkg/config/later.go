@@ -13,8 +13,6 @@ import (
 
 // readLater reads such keys of the plugin block.
 func readLater(f *fields) {
-	readWordLater(f, "placement", "pod", "host", "chained")
-	readWordLater(f, "device", "tap", "veth")
 	readGuard(f)
 	readVLANs(f)
 	readHostAccess(f)
@@ -23,20 +21,6 @@ func readLater(f *fields) {
 		if n, ok := f.get(key); ok && n.bool() {
 			n.notYet()
 		}
-	}
-}
-
-// readWordLater reads a key of which only the value def is supported yet.
-func readWordLater(f *fields, key, def string, later ...string) {
-	n, ok := f.get(key)
-	if !ok {
-		return
-	}
-	switch word := n.text(); {
-	case slices.Contains(later, word):
-		n.notYet()
-	case word != def:
-		n.refuse("want %s or %s", def, strings.Join(later, " or "))
 	}
 }
 

@@ -38,6 +38,7 @@ func Parse(in Input) (Request, error) {
 	d.readChoices(top, args)
 	d.complete()
 	d.checkTogether()
+	d.checkPrevious()
 	if d.err != nil {
 		return Request{}, d.err
 	}
@@ -106,6 +107,7 @@ func readTop(stdin []byte, p *problem) *fields {
 func (d *draft) readBlock(top *fields, machineID func() (string, error)) {
 	d.CNIVersion = readVersion(top)
 	d.Network = parsed(top.require("name"), parseNetwork)
+	d.readPlacement(top)
 	d.readLayers(top, machineID)
 
 	if rdomain, ok := readRDomain(top); ok {
@@ -126,6 +128,7 @@ func (d *draft) readBlock(top *fields, machineID func() (string, error)) {
 	d.DNS = readDNS(top.object("dns"))
 	d.allow = readAllow(top.object("allow"))
 	readLater(top)
+	d.refuseUnchained(top)
 
 	if n, ok := top.injected("prevResult"); ok && n.is(object) {
 		d.PrevResult = bytes.Clone(n.value.raw)
@@ -161,7 +164,7 @@ func (d *draft) readLayers(top *fields, machineID func() (string, error)) {
 	}
 	if n, given := top.get("local"); given {
 		d.Local = readLocal(n, machineID)
-	} else if !ok {
+	} else if !ok && d.Placement != PlacementChained {
 		d.Local = &Local{Scheme: defaultScheme()}
 	}
 }
@@ -170,6 +173,9 @@ func (d *draft) readLayers(top *fields, machineID func() (string, error)) {
 func (d *draft) complete() {
 	if d.Switch != nil && d.Switch.Name == "" {
 		d.Switch.Name = d.Switch.Interface
+	}
+	if d.Placement == PlacementChained && d.Tap.Name == "" {
+		d.Tap.Name = defaultTapName
 	}
 	d.completeRDomain()
 	d.Groups = joinGroups(d.groups, d.Switch)

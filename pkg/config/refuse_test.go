@@ -267,9 +267,6 @@ func TestParseRefuses(t *testing.T) {
 		{`"routes": [{"dst": "10.0.0.0/8"}], "switch": "br0"`, CodeInvalidConfig, `read routes[0] to 10.0.0.0/8: an interface that is not local has no gateway, give gw`},
 
 		// What a later release brings.
-		{`"placement": "host"`, CodeUnsupportedField, `use placement "host": not supported yet`},
-		{`"placement": "chained"`, CodeUnsupportedField, `use placement "chained": not supported yet`},
-		{`"device": "veth"`, CodeUnsupportedField, `use device "veth": not supported yet`},
 		{`"locked": true`, CodeUnsupportedField, `use locked true: not supported yet`},
 		{`"guard": true`, CodeUnsupportedField, `use guard true: not supported yet`},
 		{`"guard": {}`, CodeUnsupportedField, `use guard {}: not supported yet`},
@@ -283,7 +280,6 @@ func TestParseRefuses(t *testing.T) {
 		{`"hostAccess": ["tcp/10250", "udp/53"]`, CodeUnsupportedField, `use hostAccess ["tcp/10250", "udp/53"]: not supported yet`},
 		{`"groupSets": true`, CodeUnsupportedField, `use groupSets true: not supported yet`},
 		{`"ipam": {"type": "host-local"}, "switch": "br0"`, CodeUnsupportedField, `use ipam {"type": "host-local"}: not supported yet`},
-		{`"tap": {"name": "tap0"}`, CodeUnsupportedField, `use tap.name "tap0": not supported yet`},
 		{`"tap": {"selinuxContext": "system_u:object_r:x_t:s0"}`, CodeUnsupportedField, `use tap.selinuxContext "system_u:object_r:x_t:s0": not supported yet`},
 		{`"routes": [{"dst": "10.0.0.0/8", "table": 5}]`, CodeUnsupportedField, `use routes[0].table 5: not supported yet`},
 		{`"routes": [{"dst": "10.0.0.0/8", "scope": 0}]`, CodeUnsupportedField, `use routes[0].scope 0: not supported yet`},

@@ -20,6 +20,9 @@ type Request struct {
 	VMID   VMID        // which number it may have
 	LLAddr vmid.LLAddr // requested lladdr, zero for the derived one
 
+	Placement Placement
+	Device    Device
+
 	Switch *Switch // nil: no switch
 	Local  *Local  // nil: not a local interface
 
@@ -76,6 +79,7 @@ type Local struct {
 
 // Tap is how the VMM finds its tap.
 type Tap struct {
+	Name    string // of the tap in placement chained; elsewhere ""
 	UID     uint32 // owner; unused if HasUID is false
 	GID     uint32 // owning group; unused if HasGID is false
 	HasUID  bool
@@ -83,6 +87,8 @@ type Tap struct {
 	VnetHdr bool // virtio-net headers before each frame
 
 	MultiQueue bool // several queues; every opener must want that, too
+
+	SELinuxContext string // of the tap; "" for the plugin's own
 }
 
 // Route is a route of the guest's. GW is invalid if none was given: then the
@@ -116,4 +122,5 @@ type Attachment struct {
 	Network     string
 	ContainerID string
 	IfName      string
+	Netns       string // CNI_NETNS of this call, "" if it is gone
 }

@@ -11,8 +11,7 @@ func readTap(f *fields) Tap {
 	t.HasUID = t.HasUID || !t.HasGID
 
 	if n, ok := f.get("name"); ok {
-		parsed(n, parseLinkName)
-		n.notYet()
+		t.Name = parsed(n, parseLinkName)
 	}
 	if n, ok := f.get("selinuxContext"); ok && n.text() != "" {
 		parsed(n, parseLine)

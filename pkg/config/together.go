@@ -3,7 +3,8 @@ package config
 // checkTogether refuses values that are fine one by one and contradict each
 // other.
 func (d *draft) checkTogether() {
-	if d.Switch == nil && d.Local == nil {
+	d.checkPlacement()
+	if d.Switch == nil && d.Local == nil && d.Placement != PlacementChained {
 		d.fail(CodeInvalidConfig, "read local false: without a switch nothing would be connected, add switch or drop local")
 	}
 	d.checkRDomain()

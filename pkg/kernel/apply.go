@@ -36,54 +36,75 @@ func (s *Session) createGateway(state *plan.State) error {
 	return s.createPair(&state.Gateway, &state.GatewayPeer, s.index.gateway, s.index.gatewayPeer)
 }
 
-// createTap makes the tap. It is gone with its last file descriptor until
-// Finish, so that a crash leaves none.
+// createTap makes the tap in the pod. It is gone with its last file descriptor
+// until Finish, so that a crash leaves none.
 func (s *Session) createTap(state *plan.State) error {
 	tap := &state.Tap
-	s.undo.add("close tap "+tap.Name, func() error {
-		t := s.pod.tun
-		s.pod.tun = nil
-		return t.close()
-	})
-	return s.pod.tun.create(tap, s.index.tap)
+	if tap.Name == "" {
+		return nil
+	}
+	s.undo.add("close tap "+tap.Name, s.closeTun)
+	if err := s.tun.create(tap, s.index.tap); err != nil {
+		return err
+	}
+	if len(tap.AltNames) == 0 {
+		return nil
+	}
+	return s.pod.do(addAltNames(s.index.tap, tap.Name, tap.AltNames))
 }
 
-// setUpPod silences the pod's links and joins them: all qdiscs first, since
-// the first filter after a new qdisc waits.
+// setUpPod silences the pod's links and joins them.
 func (s *Session) setUpPod(state *plan.State) error {
-	var setUp, qdiscs, filters []*message
+	var setUp []*message
 	for _, n := range state.Links() {
-		if !n.Pod || n.Name == "" {
+		if !n.Pod || n.Name == "" || n.Foreign {
 			continue
 		}
-		index := s.indexOf(n.Name, true, state)
-		c := change{noARP: n.NoARP, noAutoLL: s.hasIPv6(n.Link) && n.NoAutoLL}
+		c := change{alias: n.Alias, noARP: n.NoARP, noAutoLL: s.hasIPv6(n.Link) && n.NoAutoLL}
 		if n.Kind == plan.KindTun {
 			// The others got these when they were made.
-			c.lladdr, c.mtu, c.group = n.LLAddr, n.MTU, uint32(s.index.hostLink)
+			c.lladdr, c.mtu, c.group = n.LLAddr, n.MTU, s.groupOf(n.Link)
 		}
-		setUp = append(setUp, setLink(index, n.Name, c))
+		setUp = append(setUp, setLink(s.indexOf(n.Name, true, state), n.Name, c))
+	}
+	return s.pod.do(concat(setUp, s.ingress(state, true))...)
+}
+
+// ingress returns what filters the frames that come in on the links of one
+// namespace: all qdiscs first, since the first filter after a new qdisc waits.
+func (s *Session) ingress(state *plan.State, pod bool) []*message {
+	var qdiscs, filters []*message
+	for _, n := range state.Links() {
+		if n.Pod != pod || n.Name == "" || n.Kind == plan.KindBridge || len(n.Ingress) == 0 {
+			continue
+		}
+		index := s.indexOf(n.Name, pod, state)
 		qdiscs = append(qdiscs, addIngress(index, n.Name, false))
 		for p, f := range n.Ingress {
-			filters = append(filters, addFilter(index, n.Name, p+1, f, s.indexOf(f.Redirect, true, state), false))
+			filters = append(filters, addFilter(index, n.Name, p+1, f, s.indexOf(f.Redirect, pod, state), false))
 		}
 	}
-	return s.pod.conn.do(concat(setUp, qdiscs, filters)...)
+	return append(qdiscs, filters...)
 }
 
 // setUpHost puts the host link on its switch and sets what the layer 3 link
-// answers and refuses, after what cycles the link.
+// answers and refuses, after what cycles the link. What filters its frames
+// comes before it has a master.
 func (s *Session) setUpHost(state *plan.State) error {
-	var batch []*message
-	for _, n := range state.Links() {
-		if n.Pod || n.Name == "" || n.Kind != plan.KindVeth {
+	if state.HostLink.Name == "" {
+		return nil
+	}
+	batch := s.ingress(state, false)
+	for _, l := range []*plan.Link{&state.HostLink, &state.Gateway, &state.GatewayPeer} {
+		if l.Name == "" || l.Pod {
 			continue
 		}
-		batch = append(batch, setLink(s.indexOf(n.Name, false, state), n.Name, change{
-			alias:    n.Alias,
-			master:   s.indexOf(n.Master, false, state),
-			noAutoLL: s.hasIPv6(n.Link) && n.NoAutoLL,
-			sysctls:  n.Sysctls,
+		batch = append(batch, setLink(s.indexOf(l.Name, false, state), l.Name, change{
+			alias:    l.Alias,
+			master:   s.indexOf(l.Master, false, state),
+			noARP:    l.NoARP,
+			noAutoLL: s.hasIPv6(l) && l.NoAutoLL,
+			sysctls:  l.Sysctls,
 		}))
 	}
 	layer3 := state.Layer3()
@@ -97,13 +118,19 @@ func (s *Session) setUpHost(state *plan.State) error {
 	case l == nil:
 		return nil
 	}
-	if state.Guest.Addrs.Host6.IsValid() && l.noIPv6() {
-		if err := writeSysctl("ipv6/conf/"+layer3.Name+"/disable_ipv6", "0"); err != nil {
+	return s.settleIPv6(l, layer3, writeSysctl)
+}
+
+// settleIPv6 sees to it that a link takes its IPv6 addresses, and that one
+// whose addresses are given takes no others by router advertisements.
+func (s *Session) settleIPv6(have *link, want *plan.Link, write func(name, value string) error) error {
+	if want.HasIPv6Addr() && have.noIPv6() {
+		if err := write("ipv6/conf/"+want.Name+"/disable_ipv6", "0"); err != nil {
 			return err
 		}
 	}
-	if len(layer3.Addrs) > 0 && l.acceptsRA() {
-		return writeSysctl("ipv6/conf/"+layer3.Name+"/accept_ra", "0")
+	if len(want.Addrs) > 0 && have.acceptsRA() {
+		return write("ipv6/conf/"+want.Name+"/accept_ra", "0")
 	}
 	return nil
 }
@@ -113,8 +140,8 @@ func (s *Session) setUpHost(state *plan.State) error {
 // its namespace's whole IPv6 table, and the host's is the large one.
 func (s *Session) connectHost(state *plan.State) error {
 	var addrs, ups, routes []*message
-	for _, l := range []*plan.Link{&state.Gateway, &state.HostLink} {
-		if l.Name == "" {
+	for _, l := range []*plan.Link{&state.Gateway, &state.GatewayPeer, &state.HostLink} {
+		if l.Name == "" || l.Pod {
 			continue
 		}
 		index := s.indexOf(l.Name, false, state)
@@ -134,19 +161,28 @@ func (s *Session) connectHost(state *plan.State) error {
 // connectPod brings the pod's links up, the one to the switch last: the guest
 // is connected when all else stands.
 func (s *Session) connectPod(state *plan.State) error {
+	if err := s.addressPod(state); err != nil {
+		return err
+	}
 	var batch []*message
 	for _, l := range []*plan.Link{&state.Tap, &state.GatewayPeer, &state.HostPeer} {
-		if l.Name != "" {
+		if l.Name != "" && l.Pod {
 			batch = append(batch, setUp(s.indexOf(l.Name, true, state), l.Name, l.Up))
 		}
 	}
-	return s.pod.conn.do(batch...)
+	if err := s.pod.do(batch...); err != nil {
+		return err
+	}
+	return s.routePod(state)
 }
 
 // Finish makes the tap persistent, the last step.
 func (s *Session) Finish() error {
-	s.undo.add("make the tap go with its file descriptor", func() error { return s.pod.tun.persist(false) })
-	return s.pod.tun.persist(true)
+	if s.tun == nil {
+		return nil // the guest is at a veth
+	}
+	s.undo.add("make the tap go with its file descriptor", func() error { return s.tun.persist(false) })
+	return s.tun.persist(true)
 }
 
 // hasIPv6 reports whether a link knows of IPv6 at all: else the kernel
@@ -155,7 +191,7 @@ func (s *Session) hasIPv6(l *plan.Link) bool { return s.ipv6 && l.MTU >= plan.Mi
 
 // indexOf returns the ifindex of a link of a State, 0 for no link.
 func (s *Session) indexOf(name string, pod bool, state *plan.State) int32 {
-	indexes := []int32{s.index.rdomain, s.index.switchRDomain, s.index.bridge, s.index.hostLink, s.index.gateway, s.index.hostPeer, s.index.gatewayPeer, s.index.tap}
+	indexes := []int32{s.index.rdomain, s.index.switchRDomain, s.index.bridge, s.index.hostLink, s.index.gateway, s.index.hostPeer, s.index.gatewayPeer, s.index.taken, s.index.tap}
 	for i, n := range state.Links() {
 		if name != "" && n.Name == name && n.Pod == pod {
 			return indexes[i]

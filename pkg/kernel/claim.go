@@ -37,7 +37,7 @@ func (s *Session) claim(req *config.Request, o *Observation) (plan.State, error)
 		if err = s.createHostLink(req.ContainerID, &state); err == nil {
 			return state, nil
 		}
-		if !errors.Is(err, unix.EEXIST) {
+		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.EBUSY) {
 			return plan.State{}, err
 		}
 		// A name that was free a moment ago is not: decide anew.
@@ -65,11 +65,35 @@ func (s *Session) decide(req *config.Request, o *Observation) (plan.State, error
 	if err := s.checkRoutes(req, &state); err != nil {
 		return plan.State{}, err
 	}
+	return state, s.drawIndexes(&state)
+}
+
+// drawIndexes draws an ifindex for each link that is to be made.
+func (s *Session) drawIndexes(state *plan.State) error {
 	i := &s.index
-	if err := freeIndexes(s.host, &i.hostLink, &i.gateway); err != nil {
-		return plan.State{}, err
+	var host, pod []*int32
+	for _, d := range []struct {
+		link *plan.Link
+		into *int32
+	}{
+		{&state.HostLink, &i.hostLink},
+		{&state.Gateway, &i.gateway},
+		{&state.HostPeer, &i.hostPeer},
+		{&state.GatewayPeer, &i.gatewayPeer},
+		{&state.Tap, &i.tap},
+	} {
+		switch {
+		case d.link.Name == "":
+		case d.link.Pod:
+			pod = append(pod, d.into)
+		default:
+			host = append(host, d.into)
+		}
 	}
-	return state, freeIndexes(s.pod.conn, &i.hostPeer, &i.gatewayPeer, &i.tap)
+	if err := freeIndexes(s.host, host...); err != nil {
+		return err
+	}
+	return freeIndexes(s.pod, pod...)
 }
 
 // checkRoutes refuses a local prefix that the host routes elsewhere:
@@ -130,10 +154,40 @@ func (s *Session) createHostLink(containerID string, state *plan.State) error {
 	if err := s.deleteDeadGateway(state.Claim.DeadGateway); err != nil {
 		return err
 	}
-	if err := s.createPair(&state.HostLink, &state.HostPeer, s.index.hostLink, s.index.hostPeer); err != nil {
+	if err := s.createClaim(state); err != nil {
 		return err
 	}
 	s.undo.add("hand on the VM's claims", func() error { return s.releaseOwnClaims(containerID) })
+	return nil
+}
+
+func (s *Session) createClaim(state *plan.State) error {
+	if state.HostLink.Kind == plan.KindTun {
+		return s.createHostTap(state)
+	}
+	return s.createPair(&state.HostLink, &state.HostPeer, s.index.hostLink, s.index.hostPeer)
+}
+
+// createHostTap makes a tap in the host's namespace with all its altnames. If
+// this process is killed the tap goes with its file descriptor.
+func (s *Session) createHostTap(state *plan.State) error {
+	var err error
+	if s.tun == nil { // it was closed with a tap that could not have its altnames
+		if s.tun, err = openTun(); err != nil {
+			return err
+		}
+	}
+	l := &state.HostLink
+	if err := s.tun.create(l, s.index.hostLink); err != nil {
+		return joinUndo(err, s.closeTun())
+	}
+	err = s.host.do(
+		setLink(s.index.hostLink, l.Name, change{lladdr: l.LLAddr, mtu: l.MTU, group: l.Group}),
+		addAltNames(s.index.hostLink, l.Name, l.AltNames))
+	if err != nil {
+		return joinUndo(err, s.closeTun())
+	}
+	s.undo.add("close tap "+l.Name, s.closeTun)
 	return nil
 }
 

@@ -40,7 +40,7 @@ func inSession(t *testing.T, f func(node *netns.NS, s *Session, req *config.Requ
 				t.Error(err)
 			}
 		}()
-		if err := errors.Join(s.LockAttachment(req.ContainerID, req.IfName), s.EnterPod(req.Netns, req.IfName)); err != nil {
+		if err := errors.Join(s.LockAttachment(req.ContainerID, req.IfName), s.EnterPod(req)); err != nil {
 			t.Fatal(err)
 		}
 		o, err := s.Observe(req)
@@ -123,7 +123,7 @@ func TestClaimGivesUp(t *testing.T) {
 		// no look-up in the host's namespace shows it.
 		req.VMID.Requested = 5
 		peer := plan.Link{Name: "vm5-if0", LLAddr: vmid.LLAddr{2, 0, 0, 0, 0, 1}, MTU: 1500}
-		if err := s.pod.conn.do(createBridge(randomIndex(), &peer)); err != nil {
+		if err := s.pod.do(createBridge(randomIndex(), &peer)); err != nil {
 			t.Fatal(err)
 		}
 		_, err := s.Claim(req, o)

@@ -44,18 +44,20 @@ func (s *Session) Collect(c *config.Collection) error {
 
 // suspects returns the attachments that look as if they were to go.
 func (s *Session) suspects(c *config.Collection) ([]config.Attachment, error) {
-	var veths []*link
-	if err := s.host.do(getLinksOfKind(plan.KindVeth, &veths)); err != nil {
-		return nil, err
+	var links []*link
+	for _, kind := range []string{plan.KindVeth, plan.KindTun} {
+		if err := s.host.do(getLinksOfKind(kind, &links)); err != nil {
+			return nil, err
+		}
 	}
 	alive := map[string]bool{} // those that have a host link
-	for _, l := range veths {
+	for _, l := range links {
 		if containerID, ifName, ok := plan.AttachmentOf(l.altNames); ok {
 			alive[plan.AttachmentName(containerID, ifName)] = true
 		}
 	}
 	var all []config.Attachment
-	for _, l := range veths {
+	for _, l := range links {
 		if name, ok := plan.GatewayOf(l.altNames); ok && !alive[name] {
 			containerID, ifName, _ := strings.Cut(name, "@")
 			all = append(all, config.Attachment{Network: c.Network, ContainerID: containerID, IfName: ifName})
@@ -80,7 +82,7 @@ func (s *Session) lockGarbage(c *config.Collection, a config.Attachment) (attach
 	links, err := s.findAttachment(a)
 	if err == nil && links.hostLink != nil && !c.Known {
 		var alive bool
-		if alive, err = s.hasTap(links.hostLink, a.IfName); alive {
+		if alive, err = s.isWhole(links.hostLink, a.IfName); alive {
 			links = attachmentLinks{}
 		}
 	}
@@ -90,17 +92,21 @@ func (s *Session) lockGarbage(c *config.Collection, a config.Attachment) (attach
 	return links, nil
 }
 
-// hasTap reports whether the tap of a host link is in the pod's namespace. A
-// host link whose other end is not in another namespace has none.
-func (s *Session) hasTap(hostLink *link, ifName string) (bool, error) {
-	if hostLink.netns < 0 {
+// isWhole reports whether the guest's end of a host link is there: a tap in
+// the pod's namespace, or the veth's other end itself. A host link that is a
+// tap is its own.
+func (s *Session) isWhole(hostLink *link, ifName string) (bool, error) {
+	switch {
+	case hostLink.kind == plan.KindTun:
+		return true, nil
+	case hostLink.netns < 0: // it was moved here
 		return false, nil
 	}
-	var tap *link
-	m := getLink(0, ifName, &tap)
+	var l *link
+	m := getLink(0, ifName, &l)
 	m.AddData(nl.NewRtAttr(unix.IFLA_TARGET_NETNSID, nl.Uint32Attr(uint32(hostLink.netns))))
 	err := s.host.do(m)
-	return tap != nil && tap.kind == plan.KindTun, err
+	return l != nil && (l.kind == plan.KindTun || l.index == hostLink.peer), err
 }
 
 // deleteAll deletes attachments in one batch, and what that left in another.

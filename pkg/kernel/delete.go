@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"errors"
+
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
 )
@@ -16,7 +18,7 @@ func (s *Session) Delete(a config.Attachment) error {
 	}
 	hostLink := links.hostLink
 	if hostLink == nil {
-		return s.deleteSurvivors(links)
+		return errors.Join(s.deleteSurvivors(links), s.deleteChained(a))
 	}
 	if err := s.releaseClaims(a.ContainerID, hostLink, nil); err != nil {
 		return err
@@ -46,7 +48,7 @@ func (s *Session) findAttachment(a config.Attachment) (attachmentLinks, error) {
 	if err != nil {
 		return attachmentLinks{}, err
 	}
-	if h := l.hostLink; h != nil && (h.kind != plan.KindVeth || !plan.IsOfNetwork(h.altNames, a.Network)) {
+	if h := l.hostLink; h != nil && (h.kind != plan.KindVeth && h.kind != plan.KindTun || !plan.IsOfNetwork(h.altNames, a.Network)) {
 		return attachmentLinks{}, nil
 	}
 	if g := l.gateway; g != nil && g.kind != plan.KindVeth {

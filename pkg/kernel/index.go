@@ -21,6 +21,9 @@ var errNoIndex = errors.New("choose an ifindex: none of those tried is free")
 
 // freeIndexes draws ifindexes that no link of a connection's namespace has.
 func freeIndexes(c *conn, into ...*int32) error {
+	if len(into) == 0 {
+		return nil
+	}
 	for range 10 {
 		links := make([]*link, len(into))
 		batch := make([]*message, len(into))

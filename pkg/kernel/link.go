@@ -84,7 +84,9 @@ func getLinksOfKind(kind string, into *[]*link) *message {
 	m.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(rtextFilterSkipStats)))
 	m.receive = func(data []byte) error {
 		l, err := parseLink(data)
-		*into = append(*into, l)
+		if err == nil && l.kind == kind { // of a kind that is not loaded, the kernel sends all
+			*into = append(*into, l)
+		}
 		return err
 	}
 	return m
@@ -104,9 +106,9 @@ type vethEnd struct {
 	*plan.Link
 }
 
-// createVeth makes a veth, the host's end here and the pod's end in the
-// namespace podNS.
-func createVeth(host, pod vethEnd, podNS int) *message {
+// createVeth makes a veth, the other end in the namespace peerNS, or here if
+// that is -1.
+func createVeth(host, other vethEnd, peerNS int) *message {
 	m := newMessage(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "create veth %s", host.Name)
 	m.AddData(ifinfo(host.index))
 	for _, a := range host.attrs() {
@@ -115,11 +117,13 @@ func createVeth(host, pod vethEnd, podNS int) *message {
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(unix.IFLA_INFO_KIND, text(plan.KindVeth))
 	peer := info.AddRtAttr(unix.IFLA_INFO_DATA, nil).AddRtAttr(vethInfoPeer, nil)
-	peer.AddChild(ifinfo(pod.index))
-	for _, a := range pod.attrs() {
+	peer.AddChild(ifinfo(other.index))
+	for _, a := range other.attrs() {
 		peer.AddChild(a)
 	}
-	peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(podNS)))
+	if peerNS >= 0 {
+		peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(peerNS)))
+	}
 	m.AddData(info)
 	return m
 }

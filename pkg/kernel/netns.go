@@ -47,42 +47,18 @@ func checkNetns(fd int, path string) error {
 	return nil
 }
 
-// podFiles are what is opened inside the pod's namespace.
-type podFiles struct {
-	conn *conn
-	tun  *tun
-}
-
-// openInNetns opens a netlink socket and, if wanted, /dev/net/tun in a
-// namespace. A thread of its own enters it and never comes back: it ends with
-// the goroutine, so that no thread of the process is ever in a pod.
-func openInNetns(fd int, buf *answerBuffer, withTun bool) (podFiles, error) {
-	type result struct {
-		podFiles
-		err error
-	}
-	done := make(chan result)
+// inNetns runs f in a namespace. A thread of its own enters it and never comes
+// back: it ends with the goroutine, so that no thread of the process is ever
+// in a pod. What f opens stays in the namespace, whichever thread uses it.
+func inNetns(fd int, f func() error) error {
+	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked
-		var r result
-		r.podFiles, r.err = openHere(fd, buf, withTun)
-		done <- r
+		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("enter the pod's namespace: %w", err)
+			return
+		}
+		done <- f()
 	}()
-	r := <-done
-	return r.podFiles, r.err
-}
-
-func openHere(fd int, buf *answerBuffer, withTun bool) (podFiles, error) {
-	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
-		return podFiles{}, fmt.Errorf("enter the pod's namespace: %w", err)
-	}
-	c, err := openConn(buf)
-	if err != nil || !withTun {
-		return podFiles{conn: c}, err
-	}
-	t, err := openTun()
-	if err != nil {
-		return podFiles{}, errors.Join(err, c.close())
-	}
-	return podFiles{conn: c, tun: t}, nil
+	return <-done
 }

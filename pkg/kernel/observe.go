@@ -24,6 +24,7 @@ const (
 type Observation struct {
 	Node     plan.Node
 	HostLink *plan.Found // the attachment's; nil if there is none
+	Tap      *plan.Found // in the pod, of placement chained; nil if there is none
 
 	forwarding4, forwarding6 bool
 }

@@ -9,14 +9,13 @@ import (
 )
 
 // createPair makes a veth with all altnames of its host's end in one send,
-// which the kernel carries out whole even if this process is killed. The pod's
-// end joins the attachment's own netdev group. What landed of a send that
-// failed is undone.
-func (s *Session) createPair(host, pod *plan.Link, hostIndex, podIndex int32) error {
+// which the kernel carries out whole even if this process is killed. What
+// landed of a send that failed is undone.
+func (s *Session) createPair(host, peer *plan.Link, hostIndex, peerIndex int32) error {
 	create := createVeth(
-		vethEnd{hostIndex, host.Group, host},
-		vethEnd{podIndex, uint32(s.index.hostLink), pod},
-		s.podNS)
+		vethEnd{hostIndex, s.groupOf(host), host},
+		vethEnd{peerIndex, s.groupOf(peer), peer},
+		s.podFD(peer))
 	names := addAltNames(hostIndex, host.Name, host.AltNames)
 	err := s.host.do(create, names)
 	if create.err == nil {

@@ -15,13 +15,13 @@ import (
 // Read returns what stands in the kernel of a State: the links of its names
 // with all that plan.Diff compares.
 func (s *Session) Read(want *plan.State, o *Observation) (plan.State, error) {
-	r := reader{session: s, links: make([]*link, len(want.Links()))}
+	r := reader{session: s, want: want.Links(), links: make([]*link, len(want.Links()))}
 	if err := r.findLinks(want); err != nil {
 		return plan.State{}, err
 	}
 	have := plan.State{Claim: want.Claim, Guest: want.Guest, Rules: o.Node.Rules}
 	into := have.Links()
-	for i, n := range want.Links() {
+	for i, n := range r.want {
 		if r.links[i] == nil {
 			continue
 		}
@@ -32,10 +32,11 @@ func (s *Session) Read(want *plan.State, o *Observation) (plan.State, error) {
 	return have, nil
 }
 
-// reader reads one State. links holds what was found, in the order of
-// plan.State.Links.
+// reader reads one State. links holds what was found of want, each at the same
+// place.
 type reader struct {
 	session *Session
+	want    []plan.Named
 	links   []*link
 }
 
@@ -43,15 +44,7 @@ type reader struct {
 const (
 	atRDomain  = 0
 	atHostLink = 3
-	atFirstPod = 5
 )
-
-func (r *reader) conn(pod bool) *conn {
-	if pod {
-		return r.session.pod.conn
-	}
-	return r.session.host
-}
 
 func (r *reader) findLinks(want *plan.State) error {
 	batches := map[bool][]*message{}
@@ -60,19 +53,17 @@ func (r *reader) findLinks(want *plan.State) error {
 			batches[n.Pod] = append(batches[n.Pod], getLink(0, n.Name, &r.links[i]))
 		}
 	}
-	for pod, batch := range batches {
-		if err := r.conn(pod).do(batch...); err != nil {
-			return err
-		}
+	if err := r.session.host.do(batches[false]...); err != nil {
+		return err
 	}
-	return nil
+	return r.session.pod.do(batches[true]...)
 }
 
 // read describes a link as plan does.
 func (r *reader) read(i int, want plan.Named, into *plan.Link) error {
 	l := r.links[i]
 	*into = plan.Link{
-		Name: l.name, Kind: l.kind, Foreign: want.Foreign, LLAddr: l.lladdr, MTU: l.mtu,
+		Name: l.name, Kind: l.kind, Pod: want.Pod, Foreign: want.Foreign, LLAddr: l.lladdr, MTU: l.mtu,
 		AltNames: l.altNames, Alias: l.alias, Up: l.up, NoARP: l.noARP, Owner: l.owner, MultiQueue: l.multiQueue,
 		NoIPv6: want.NoIPv6 && l.noIPv6(),
 		// A link without IPv6 gives itself no address either.
@@ -90,17 +81,20 @@ func (r *reader) read(i int, want plan.Named, into *plan.Link) error {
 	for _, v := range want.Sysctls {
 		into.Sysctls = append(into.Sysctls, plan.Sysctl{Name: v.Name, Value: l.sysctl(v.Name)})
 	}
-	if want.Foreign {
+	if want.Foreign && want.Kind == plan.KindBridge {
 		return nil
 	}
+	if want.Foreign {
+		return r.readFilters(l, want, into)
+	}
 	into.AcceptsRA = len(want.Addrs) > 0 && l.acceptsRA()
-	if err := r.readAddrs(l, want.Pod, into); err != nil {
+	if err := r.session.connOf(want.Link).do(getAddrs(l.index, l.name, &into.Addrs)); err != nil {
 		return err
 	}
 	if err := r.readRoutes(l, want, into); err != nil {
 		return err
 	}
-	return r.readFilters(l, want.Pod, into)
+	return r.readFilters(l, want, into)
 }
 
 func (r *reader) readGroup(l *link, want plan.Named, into *plan.Link) {
@@ -118,7 +112,8 @@ func (r *reader) peerName(l *link, pod bool) string {
 		return ""
 	}
 	for i, other := range r.links {
-		if other != nil && (i >= atFirstPod) != pod && other.index == l.peer && other.peer == l.index {
+		here := r.want[i].Pod == pod
+		if other != nil && here == (l.netns < 0) && other.index == l.peer && other.peer == l.index {
 			return other.name
 		}
 	}
@@ -151,15 +146,11 @@ func (r *reader) readUnreachable(l *link, into *plan.Link) error {
 
 func (r *reader) nameOf(index int32, pod bool) string {
 	for i, other := range r.links {
-		if other != nil && (i >= atFirstPod) == pod && other.index == index {
+		if other != nil && r.want[i].Pod == pod && other.index == index {
 			return other.name
 		}
 	}
 	return fmt.Sprintf("link %d", index)
-}
-
-func (r *reader) readAddrs(l *link, pod bool, into *plan.Link) error {
-	return r.conn(pod).do(getAddrs(l.index, l.name, &into.Addrs))
 }
 
 // getAddrs asks for a link's addresses.
@@ -218,7 +209,7 @@ func (r *reader) readRoutes(l *link, want plan.Named, into *plan.Link) error {
 		}
 		batch[i] = matchRoute(dst.Addr(), oif, &found[i])
 	}
-	if err := r.conn(want.Pod).do(batch...); err != nil {
+	if err := r.session.connOf(want.Link).do(batch...); err != nil {
 		return err
 	}
 	for i, dst := range want.Routes {
@@ -229,16 +220,16 @@ func (r *reader) readRoutes(l *link, want plan.Named, into *plan.Link) error {
 	return nil
 }
 
-func (r *reader) readFilters(l *link, pod bool, into *plan.Link) error {
+func (r *reader) readFilters(l *link, want plan.Named, into *plan.Link) error {
 	var filters []installed
-	if err := r.conn(pod).do(getFilters(l.index, l.name, &filters)); err != nil {
+	if err := r.session.connOf(want.Link).do(getFilters(l.index, l.name, &filters)); err != nil {
 		return err
 	}
 	slices.SortStableFunc(filters, func(a, b installed) int { return int(a.preference) - int(b.preference) })
 	for _, f := range filters {
 		out := plan.Filter{Match: f.match}
 		if f.redirect != 0 {
-			out.Redirect = r.nameOf(f.redirect, pod)
+			out.Redirect = r.nameOf(f.redirect, want.Pod)
 		}
 		into.Ingress = append(into.Ingress, out)
 	}

@@ -9,6 +9,9 @@ import (
 // Rebuild returns the State that ADD aimed at, from the request and from what
 // the attachment's host link shows.
 func (s *Session) Rebuild(req *config.Request, o *Observation) (plan.State, error) {
+	if req.Placement == config.PlacementChained {
+		return s.rebuildChained(req, o)
+	}
 	if o.HostLink == nil {
 		return plan.State{}, config.Errorf(config.CodeDiffers, "check %s: its host link is missing", plan.AttachmentName(req.ContainerID, req.IfName))
 	}
@@ -30,4 +33,17 @@ func (s *Session) Rebuild(req *config.Request, o *Observation) (plan.State, erro
 		return plan.State{}, err
 	}
 	return plan.New(req, &o.Node, claim)
+}
+
+// rebuildChained is Rebuild for placement chained, where all follows from the
+// request and the interface that is taken over.
+func (s *Session) rebuildChained(req *config.Request, o *Observation) (plan.State, error) {
+	if err := s.observeTaken(req, o); err != nil {
+		return plan.State{}, err
+	}
+	o.Node.Taken.Ingress = false // it is ours now; what it does is compared
+	if err := plan.CheckTaken(req, &o.Node.Taken); err != nil {
+		return plan.State{}, err
+	}
+	return plan.New(req, &o.Node, plan.Claim{})
 }

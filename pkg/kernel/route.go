@@ -62,10 +62,12 @@ func addRoute(index int32, link string, dst netip.Prefix, table uint32) *message
 
 // route is the entry of a routing table that a look-up met.
 type route struct {
-	dst  netip.Prefix
-	oif  int32
-	kind uint8 // RTN_UNICAST, RTN_LOCAL ...
-	prot uint8
+	dst netip.Prefix
+
+	gateway netip.Addr // invalid if there is none
+	oif     int32
+	kind    uint8 // RTN_UNICAST, RTN_LOCAL ...
+	prot    uint8
 
 	table, metric uint32
 }
@@ -127,6 +129,8 @@ func parseRoute(data []byte) (*route, error) {
 			if a, ok := netip.AddrFromSlice(value); ok {
 				dst = a
 			}
+		case unix.RTA_GATEWAY:
+			r.gateway, _ = netip.AddrFromSlice(value)
 		case unix.RTA_OIF:
 			r.oif = int32(number(value))
 		case unix.RTA_TABLE:

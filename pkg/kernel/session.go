@@ -6,7 +6,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
@@ -18,8 +17,9 @@ import (
 type Session struct {
 	host  *conn
 	lock  *lockFile
-	pod   podFiles
-	podNS int // the pod's namespace, -1 if it was not entered
+	pod   *conn // nil if nothing is done in the pod
+	tun   *tun  // with which the tap is made
+	podNS int   // the pod's namespace, -1 if it was not opened
 	ipv6  bool
 	index indexes
 	undo  undoStack
@@ -27,9 +27,10 @@ type Session struct {
 
 // indexes are the ifindexes of one attachment's links.
 type indexes struct {
-	rdomain, switchRDomain     int32
-	bridge, hostLink, gateway  int32
-	hostPeer, gatewayPeer, tap int32
+	rdomain, switchRDomain    int32
+	bridge, hostLink, gateway int32
+	hostPeer, gatewayPeer     int32
+	taken, tap                int32
 }
 
 // Open begins a session.
@@ -48,11 +49,11 @@ func (s *Session) Close() error {
 	if s.lock != nil {
 		errs = append(errs, s.lock.close())
 	}
-	if s.pod.conn != nil {
-		errs = append(errs, s.pod.conn.close())
+	if s.pod != nil {
+		errs = append(errs, s.pod.close())
 	}
-	if s.pod.tun != nil {
-		errs = append(errs, s.pod.tun.close())
+	if s.tun != nil {
+		errs = append(errs, s.tun.close())
 	}
 	if s.podNS >= 0 {
 		errs = append(errs, unix.Close(s.podNS))
@@ -78,33 +79,4 @@ func (s *Session) LockAttachment(containerID, ifName string) error {
 	}
 	s.lock = l
 	return l.lock(vmid.LockOffset(containerID, ifName), "attachment "+plan.AttachmentName(containerID, ifName))
-}
-
-// EnterPod opens the pod's namespace for ADD: it must be one, not the host's,
-// and have no interface named as the tap.
-func (s *Session) EnterPod(netns, ifName string) error {
-	if err := s.openPod(netns, true); err != nil {
-		return err
-	}
-	var tap *link
-	if err := s.pod.conn.do(getLink(0, ifName, &tap)); err != nil {
-		return err
-	}
-	if tap != nil {
-		return config.Errorf(config.CodeTaken, "create tap %s: the pod's namespace has an interface %q with this name", ifName, tap.name)
-	}
-	return nil
-}
-
-// InspectPod opens the pod's namespace for CHECK.
-func (s *Session) InspectPod(netns string) error { return s.openPod(netns, false) }
-
-func (s *Session) openPod(netns string, withTun bool) error {
-	fd, err := openNetns(netns)
-	if err != nil {
-		return err
-	}
-	s.podNS = fd
-	s.pod, err = openInNetns(fd, s.host.buf, withTun)
-	return err
 }

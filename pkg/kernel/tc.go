@@ -38,6 +38,14 @@ func addIngress(index int32, link string, repeat bool) *message {
 	return m
 }
 
+// deleteIngress takes away a link's ingress qdisc with its filters. That it is
+// gone already is fine.
+func deleteIngress(index int32, link string) *message {
+	m := newMessage(unix.RTM_DELQDISC, 0, "delete ingress qdisc of link %s", link).allow(unix.ENODEV, unix.ENOENT, unix.EINVAL)
+	m.AddData(tcmsg(index, ingressHandle, ingressParent, 0))
+	return m
+}
+
 func createFlags(repeat bool) int {
 	if repeat {
 		return unix.NLM_F_CREATE
@@ -125,7 +133,20 @@ func decodeProgram(data []byte) filter.Program {
 type installed struct {
 	preference uint32
 	match      filter.Program
-	redirect   int32 // 0: none
+	redirects  bool  // to another link
+	redirect   int32 // its ifindex; 0: it is gone
+}
+
+// getIngress asks whether a link has a qdisc at its ingress, of any kind.
+func getIngress(index int32, link string, into *bool) *message {
+	// Without NLM_F_ECHO the kernel answers with nothing but success.
+	m := newMessage(unix.RTM_GETQDISC, unix.NLM_F_ECHO, "look up ingress qdisc of link %s", link).allow(unix.ENOENT)
+	m.AddData(tcmsg(index, 0, ingressParent, 0))
+	m.receive = func([]byte) error {
+		*into = true
+		return nil
+	}
+	return m
 }
 
 // getFilters asks for the filters of a link's ingress, in order.
@@ -180,6 +201,7 @@ func (f *installed) parseActions(actions []byte) error {
 			}
 			return eachAttr(options, func(attr uint16, value []byte) error {
 				if attr == nl.TCA_MIRRED_PARMS && len(value) >= sizeofTcMirred {
+					f.redirects = true
 					f.redirect = int32(nl.NativeEndian().Uint32(value[mirredIfindex:]))
 				}
 				return nil

@@ -39,7 +39,7 @@ func (t *tun) create(tap *plan.Link, index int32) error {
 	req.SetUint16(tapFlags(tap))
 	if err := unix.IoctlIfreq(t.fd, unix.TUNSETIFF, req); err != nil {
 		if errors.Is(err, unix.EBUSY) {
-			return config.Errorf(config.CodeTaken, "create tap %s: the pod's namespace has an interface of this name", tap.Name)
+			return config.Errorf(config.CodeTaken, "create tap %s: the name or the ifindex is taken: %w", tap.Name, err)
 		}
 		return fmt.Errorf("create tap %s: %w", tap.Name, err)
 	}

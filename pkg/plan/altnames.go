@@ -14,6 +14,10 @@ import (
 // gatewayMark begins the altname by which a gateway is known as vmtap's.
 const gatewayMark = "gw:"
 
+// tapMark stands between a tap's name and its network's: a network's name has
+// no ':'.
+const tapMark = ":net:"
+
 // AttachmentName is the altname by which DEL, CHECK and people find an
 // attachment's host link.
 func AttachmentName(containerID, ifName string) string { return containerID + "@" + ifName }
@@ -23,6 +27,10 @@ func PodName(containerID string) string { return "pod:" + containerID }
 
 // NetworkName is the altname that marks a host link as vmtap's, of a network.
 func NetworkName(hostLink, network string) string { return hostLink + ".net." + network }
+
+// TapNetworkName is the altname that marks a tap of placement chained as
+// vmtap's, of a network.
+func TapNetworkName(tap, network string) string { return tap + tapMark + network }
 
 // SwitchName is the altname that marks a bridge as made by vmtap.
 func SwitchName(bridge string) string { return bridge + ".switch" }
@@ -82,6 +90,12 @@ func IsOfNetwork(altNames []string, network string) bool {
 		n, ok := networkOf(a)
 		return ok && n == network
 	})
+}
+
+// IsTapOfNetwork reports whether altnames mark a tap of placement chained of
+// this network.
+func IsTapOfNetwork(altNames []string, network string) bool {
+	return slices.ContainsFunc(altNames, func(a string) bool { return strings.HasSuffix(a, tapMark+network) })
 }
 
 // networkOf is the inverse of NetworkName. It reports false for every other

@@ -71,15 +71,21 @@ func word(v any) string {
 // missing notes the elements of want that have lacks, and the other way
 // round.
 func missing[T any](d *differences, what string, want, have []T, text func(T) string) {
+	lacking(d, what, want, have, text)
 	w, h := texts(want, text), texts(have, text)
-	for _, t := range w {
-		if !slices.Contains(h, t) {
-			d.addf("%s: %s %s is missing", d.link, what, t)
-		}
-	}
 	for _, t := range h {
 		if !slices.Contains(w, t) {
 			d.addf("%s: %s %s should not be there", d.link, what, t)
+		}
+	}
+}
+
+// lacking notes the elements of want that have lacks.
+func lacking[T any](d *differences, what string, want, have []T, text func(T) string) {
+	h := texts(have, text)
+	for _, t := range texts(want, text) {
+		if !slices.Contains(h, t) {
+			d.addf("%s: %s %s is missing", d.link, what, t)
 		}
 	}
 }
@@ -93,6 +99,11 @@ func texts[T any](vs []T, text func(T) string) []string {
 }
 
 func (d *differences) compare(want, have *Link) {
+	if want.Foreign && want.Kind != KindBridge {
+		differ(d, "address", want.LLAddr, have.LLAddr)
+		d.compareIngress(want.Ingress, have.Ingress)
+		return
+	}
 	differ(d, "name", want.Name, have.Name)
 	differ(d, "kind", want.Kind, have.Kind)
 	differ(d, "up", want.Up, have.Up)
@@ -112,9 +123,13 @@ func (d *differences) compare(want, have *Link) {
 	differ(d, "membership in the attachment's own group", want.PodGroup, have.PodGroup)
 	differ(d, "peer", want.Peer, have.Peer)
 	differ(d, "noarp", want.NoARP, have.NoARP)
+	differ(d, "acceptance of router advertisements", want.AcceptsRA, have.AcceptsRA)
+	if want.Guests {
+		lacking(d, "address", want.Addrs, have.Addrs, Addr.String)
+		return
+	}
 	differ(d, "addr_gen_mode none", want.NoAutoLL, have.NoAutoLL)
 	differ(d, "disable_ipv6", want.NoIPv6, have.NoIPv6)
-	differ(d, "acceptance of router advertisements", want.AcceptsRA, have.AcceptsRA)
 	differ(d, "owner", want.Owner, have.Owner)
 	differ(d, "multi_queue", want.MultiQueue, have.MultiQueue)
 	missing(d, "altname", want.AltNames, have.AltNames, func(s string) string { return fmt.Sprintf("%q", s) })

@@ -16,6 +16,9 @@ const maxAlias = 255
 // New returns the State that a request, on this node, with this claim, aims
 // at.
 func New(req *config.Request, node *Node, claim Claim) (State, error) {
+	if req.Placement == config.PlacementChained {
+		return newChained(req, node), nil
+	}
 	s := State{Claim: claim, Guest: Guest{LLAddr: claim.LLAddr, MTU: MTU(req, node)}}
 	if req.Local != nil {
 		addrs, err := req.Local.Scheme.Addrs(claim.VMID, claim.Idx)
@@ -38,7 +41,7 @@ func New(req *config.Request, node *Node, claim Claim) (State, error) {
 	if req.Local != nil {
 		s.Layer3().addLayer3(req, s.Guest)
 	}
-	s.addTap(req)
+	s.addPort(req)
 	if err := s.checkLLAddr(); err != nil {
 		return State{}, err
 	}
@@ -49,7 +52,7 @@ func New(req *config.Request, node *Node, claim Claim) (State, error) {
 // guest would be taken for it.
 func (s *State) checkLLAddr() error {
 	for _, n := range s.Links() {
-		if n.Name != "" && n.Kind != KindVRF && n.Link != &s.Tap && n.LLAddr == s.Guest.LLAddr {
+		if n.Name != "" && n.Kind != KindVRF && n.Link != &s.Tap && !n.Guests && n.LLAddr == s.Guest.LLAddr {
 			return config.Errorf(config.CodeTaken, "claim lladdr %s: the %s %q has it, choose another or none", s.Guest.LLAddr, n.Role, n.Name)
 		}
 	}
@@ -115,8 +118,6 @@ func (s *State) addHostLink(req *config.Request) {
 		NoAutoLL: true,
 	}
 	s.HostLink.AltNames = s.hostLinkNames(req)
-	s.HostPeer = s.podLink(s.HostLink.Name, KindVeth, s.linkAddr(vmid.RoleHostPeer))
-	s.HostPeer.Peer = s.HostLink.Name
 }
 
 func (s *State) hostLinkNames(req *config.Request) []string {
@@ -152,8 +153,13 @@ func (s *State) addGateway(req *config.Request) {
 		Up:       req.Up,
 		NoAutoLL: true,
 	}
-	s.GatewayPeer = s.podLink(name, KindVeth, s.linkAddr(vmid.RoleGatewayPod))
+	s.GatewayPeer = s.silentLink(name, KindVeth, s.linkAddr(vmid.RoleGatewayPod))
 	s.GatewayPeer.Peer = name
+	if req.Placement == config.PlacementHost || req.Device == config.DeviceVeth {
+		s.GatewayPeer.Name = vmid.GatewayPeer(s.Claim.VMID, s.Claim.Idx)
+		s.Gateway.Peer = s.GatewayPeer.Name
+		s.GatewayPeer.Pod, s.GatewayPeer.PodGroup = false, false
+	}
 }
 
 // addLayer3 makes a link the host's side of a local interface.
@@ -185,33 +191,6 @@ func (l *Link) addLayer3(req *config.Request, guest Guest) {
 			netip.PrefixFrom(a.Guest6, 128),
 			netip.PrefixFrom(guest.LLAddr.LinkLocal(), 128),
 		}
-	}
-}
-
-// addTap adds the tap and what joins it to the pod's ends of the veths.
-func (s *State) addTap(req *config.Request) {
-	s.Tap = s.podLink(req.IfName, KindTun, s.Guest.LLAddr)
-	s.Tap.VnetHdr, s.Tap.MultiQueue = req.Tap.VnetHdr, req.Tap.MultiQueue
-	s.Tap.Owner = Owner{UID: req.Tap.UID, GID: req.Tap.GID, HasUID: req.Tap.HasUID, HasGID: req.Tap.HasGID}
-	if s.Gateway.Name != "" {
-		gateway := filter.Gateway{
-			LLAddr: s.Gateway.LLAddr, Host4: s.Guest.Addrs.Host4,
-			Host6: s.Guest.Addrs.Host6, LinkLocal: s.Guest.LinkLocal(),
-		}
-		s.Tap.Ingress = []Filter{{Match: gateway.Program(), Redirect: s.GatewayPeer.Name}}
-		s.GatewayPeer.Ingress = []Filter{{Redirect: s.Tap.Name}}
-	}
-	s.Tap.Ingress = append(s.Tap.Ingress, Filter{Redirect: s.HostPeer.Name})
-	s.HostPeer.Ingress = []Filter{{Redirect: s.Tap.Name}}
-}
-
-// podLink returns what all links of the pod's namespace have in common. The
-// pod's kernel must be silent on them: it would speak with the guest's
-// address.
-func (s *State) podLink(name, kind string, a vmid.LLAddr) Link {
-	return Link{
-		Name: name, Kind: kind, LLAddr: a, MTU: s.Guest.MTU,
-		PodGroup: true, Up: true, NoARP: true, NoAutoLL: true,
 	}
 }
 

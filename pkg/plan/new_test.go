@@ -40,8 +40,9 @@ func TestLinkNamesFit(t *testing.T) {
 	}
 }
 
-// No two links have one address, and only the tap has the guest's: else the
-// pod's kernel or a bridge would take one for the other.
+// No two links have one address, and only one has the guest's, its own or, in
+// the pod, its tap: else the pod's kernel or a bridge would take one for the
+// other.
 func TestLinkAddressesDiffer(t *testing.T) {
 	for _, s := range allStates(t) {
 		taken := map[vmid.LLAddr]string{}
@@ -57,8 +58,12 @@ func TestLinkAddressesDiffer(t *testing.T) {
 				t.Errorf("%s %s has address %s, want a unicast one", n.Role, n.Name, n.LLAddr)
 			}
 		}
-		if taken[s.Guest.LLAddr] != "tap" {
-			t.Errorf("the guest's address %s is the %s's, want the tap's", s.Guest.LLAddr, taken[s.Guest.LLAddr])
+		want := s.Tap.Name != ""
+		if s.HostPeer.Guests {
+			want = s.HostPeer.LLAddr == s.Guest.LLAddr
+		}
+		if got := taken[s.Guest.LLAddr] != ""; got != want {
+			t.Errorf("%s: the guest's address %s is the %q's", s.HostLink.Alias, s.Guest.LLAddr, taken[s.Guest.LLAddr])
 		}
 	}
 }
@@ -67,7 +72,7 @@ func TestLinkAddressesDiffer(t *testing.T) {
 func TestNewRefusesOwnLLAddr(t *testing.T) {
 	s := aCase{request: full, claim: first}.state(t)
 	for _, n := range s.Links() {
-		if n.Role == "tap" || n.Kind == KindVRF {
+		if n.Role == "tap" || n.Kind == KindVRF || n.Name == "" {
 			continue
 		}
 		t.Run(n.Role, func(t *testing.T) {
@@ -170,7 +175,7 @@ func TestLayer3(t *testing.T) {
 	for _, s := range allStates(t) {
 		var with []string
 		for _, n := range s.Links() {
-			if len(n.Addrs) > 0 {
+			if len(n.Addrs) > 0 && !n.Guests {
 				with = append(with, n.Name)
 			}
 		}
@@ -196,12 +201,12 @@ func allStates(t *testing.T) []State {
 	return all
 }
 
-// The two ends of a veth name each other, across the namespaces.
+// The two ends of a veth name each other.
 func TestVethsArePaired(t *testing.T) {
 	for _, s := range allStates(t) {
 		for _, n := range s.Links() {
 			paired := slices.ContainsFunc(s.Links(), func(o Named) bool {
-				return o.Pod != n.Pod && o.Kind == KindVeth && o.Name == n.Peer && o.Peer == n.Name
+				return o.Link != n.Link && o.Kind == KindVeth && o.Name == n.Peer && o.Peer == n.Name
 			})
 			if veth := n.Kind == KindVeth; veth != paired {
 				t.Errorf("%s: %s %s is a veth: %t, has its other end: %t", s.HostLink.Alias, n.Role, n.Name, veth, paired)

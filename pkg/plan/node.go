@@ -12,6 +12,7 @@ import (
 type Node struct {
 	Bridge Bridge // the switch's; without a name if there is none
 	NoIPv6 bool   // the kernel lacks IPv6
+	Taken  Taken  // the interface to take over, in placement chained
 
 	// Looked at only for an attachment in an rdomain other than 0.
 	RDomain       VRF // of the interface's rdomain

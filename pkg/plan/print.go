@@ -3,6 +3,8 @@ package plan
 import (
 	"fmt"
 	"strings"
+
+	"github.com/vmtap/vmtap/pkg/config"
 )
 
 // String returns the State as lines for ip, bridge and tc: what a person
@@ -10,7 +12,7 @@ import (
 // it.
 func (s *State) String() string {
 	var b strings.Builder
-	p := printer{w: &b, table: s.RDomain.Table}
+	p := printer{w: &b, state: s}
 	for _, n := range s.Links() {
 		if n.Role == "switch" {
 			p.printPolicy(&s.Policy) // the VRFs are there, and nothing is in them
@@ -26,8 +28,8 @@ func (s *State) String() string {
 // printer writes one link.
 type printer struct {
 	w     *strings.Builder
+	state *State
 	link  Named
-	table uint32 // of the layer 3 link's routes, 0 for the main one
 }
 
 // linef writes a line, in the pod's namespace where the link is there.
@@ -45,6 +47,10 @@ func (p *printer) print() {
 		p.printVRF()
 		return
 	}
+	if l == &p.state.Taken {
+		p.printFilters()
+		return
+	}
 	if !l.Foreign {
 		p.printCreate()
 	}
@@ -58,9 +64,7 @@ func (p *printer) print() {
 	for _, s := range l.Sysctls {
 		p.linef("sysctl net.ipv4.conf.%s.%s=%d", l.Name, s.Name, s.Value)
 	}
-	for i, f := range l.Ingress {
-		p.linef("tc filter add dev %s ingress pref %d # %s", l.Name, i+1, f)
-	}
+	p.printFilters()
 	if l.Master != "" {
 		p.linef("ip link set %s master %s", l.Name, l.Master)
 	}
@@ -69,7 +73,10 @@ func (p *printer) print() {
 	}
 	p.linef("ip link set %s %s", l.Name, upWord(l.Up))
 	for _, r := range l.Routes {
-		p.linef("ip route add %s dev %s%s", r, l.Name, tableWord(p.table))
+		p.linef("ip route add %s dev %s%s", r, l.Name, tableWord(p.state.RDomain.Table))
+	}
+	if l.Guests {
+		p.printGuestRoutes()
 	}
 }
 
@@ -77,13 +84,33 @@ func (p *printer) printCreate() {
 	l := p.link.Link
 	switch {
 	case l.Kind == KindTun:
-		p.linef("ip tuntap add %s mode tap%s # address %s mtu %d", l.Name, tapWords(l), l.LLAddr, l.MTU)
-	case p.link.Pod:
+		p.linef("ip tuntap add %s mode tap%s # address %s mtu %d%s", l.Name, tapWords(l), l.LLAddr, l.MTU, groupWord(l.Group))
+	case l.Pod || l == &p.state.GatewayPeer:
 		p.linef("# %s address %s mtu %d", l.Name, l.LLAddr, l.MTU)
 	case l.Kind == KindVeth:
-		p.linef("ip link add %s address %s mtu %d group %d type veth peer name %s netns pod", l.Name, l.LLAddr, l.MTU, l.Group, l.Peer)
+		p.linef("ip link add %s address %s mtu %d group %d type veth peer name %s%s", l.Name, l.LLAddr, l.MTU, l.Group, l.Peer, p.peerWord())
 	default:
 		p.linef("ip link add %s address %s mtu %d type %s", l.Name, l.LLAddr, l.MTU, l.Kind)
+	}
+}
+
+// peerWord says where the other end of a pair is.
+func (p *printer) peerWord() string {
+	if p.link.Link == &p.state.Gateway && !p.state.GatewayPeer.Pod {
+		return ""
+	}
+	return " netns pod"
+}
+
+func (p *printer) printFilters() {
+	for i, f := range p.link.Ingress {
+		p.linef("tc filter add dev %s ingress pref %d # %s", p.link.Name, i+1, f)
+	}
+}
+
+func (p *printer) printGuestRoutes() {
+	for _, r := range p.state.Guest.Routes {
+		p.linef("ip route add %s via %s dev %s%s", r.Dst, r.GW, p.link.Name, routeWords(r))
 	}
 }
 
@@ -119,6 +146,29 @@ func tableWord(table uint32) string {
 		return ""
 	}
 	return fmt.Sprintf(" table %d", table)
+}
+
+// groupWord returns the word for a netdev group that is not the default one,
+// with a space before it.
+func groupWord(group uint32) string {
+	if group == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" group %d", group)
+}
+
+// routeWords returns what else a route says, each with a space before it.
+func routeWords(r config.Route) string {
+	var words string
+	for _, w := range []struct {
+		word  string
+		value int
+	}{{"metric", r.Priority}, {"mtu", r.MTU}, {"advmss", r.AdvMSS}} {
+		if w.value != 0 {
+			words += fmt.Sprintf(" %s %d", w.word, w.value)
+		}
+	}
+	return words
 }
 
 // printPolicy writes the rules that are moved.

@@ -317,6 +317,9 @@ func asMade(req *config.Request, s *State) *Node {
 // CHECK.
 func TestRDomainsOfTheNextAdd(t *testing.T) {
 	for _, c := range states() {
+		if c.claim == (Claim{}) {
+			continue // placement chained, which has no rdomain
+		}
 		t.Run(c.name, func(t *testing.T) {
 			req := newRequest()
 			if c.request != nil {

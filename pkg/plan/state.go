@@ -2,7 +2,9 @@ package plan
 
 import (
 	"net/netip"
+	"slices"
 
+	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/filter"
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
@@ -20,9 +22,25 @@ const (
 // State is all that one attachment consists of. A Link without a name does
 // not exist in this State.
 //
+// Placement pod, a tap:
+//
 //	host namespace                     pod namespace
 //	[Bridge] - HostLink  === veth ===  HostPeer     <- all else -----.
 //	[RDomain]- Gateway   === veth ===  GatewayPeer  <- its share --- Tap
+//
+// Placement pod, device veth. GatewayPeer is in the host's namespace, too:
+//
+//	[Bridge] - HostLink  === veth ===  HostPeer, the guest's interface
+//	              '-- its share -> GatewayPeer === veth === Gateway -[RDomain]
+//
+// Placement host, where HostLink is the tap:
+//
+//	[Bridge] - HostLink, opened by the VMM
+//	              '-- its share -> GatewayPeer === veth === Gateway -[RDomain]
+//
+// Placement chained, where Taken is an earlier plugin's:
+//
+//	Taken <- all ----- all -> Tap
 type State struct {
 	Claim  Claim
 	Guest  Guest
@@ -36,8 +54,9 @@ type State struct {
 	HostLink    Link
 	HostPeer    Link // the host link's end in the pod
 	Gateway     Link
-	GatewayPeer Link // the gateway's end in the pod
-	Tap         Link
+	GatewayPeer Link // the gateway's other end
+	Taken       Link // the earlier plugin's interface, which the guest takes over
+	Tap         Link // in the pod
 }
 
 // Guest is what the guest is to be given.
@@ -45,13 +64,20 @@ type Guest struct {
 	LLAddr vmid.LLAddr
 	Addrs  vmid.Addrs // of a local interface; else invalid
 	MTU    int
+
+	Routes []config.Route // of a guest that is no VM and gets them here; else nil
 }
 
 // Link is one link with everything vmtap sets on it.
 type Link struct {
 	Name    string
 	Kind    string
-	Foreign bool // a bridge that somebody else made: of it only Kind, Alias, Master and Up count
+	Pod     bool // in the pod's namespace, else in the host's
+	Foreign bool // somebody else made it: of a bridge only Kind, Alias, Master and Up count, of another link only LLAddr and Ingress
+
+	// Guests says that it is the guest's own interface in a pod: more addresses
+	// and filters on it are the pod's or a later plugin's.
+	Guests bool
 
 	LLAddr     vmid.LLAddr
 	MTU        int
@@ -59,7 +85,7 @@ type Link struct {
 	PodGroup   bool     // the netdev group is the attachment's own, by which DEL deletes the pod's links
 	AltNames   []string // what varies stands early in each
 	Alias      string
-	Peer       string // veth: the other end's name, in the other namespace
+	Peer       string // veth: the other end's name
 	Master     string
 	Up         bool
 	NoARP      bool // the pod's kernel must not speak with the guest's address
@@ -105,7 +131,6 @@ type Filter struct {
 // Named says which link of a State is meant, in the words of the design.
 type Named struct {
 	Role string
-	Pod  bool // in the pod's namespace
 	*Link
 }
 
@@ -113,15 +138,32 @@ type Named struct {
 // included, in one order for all States.
 func (s *State) Links() []Named {
 	return []Named{
-		{"rdomain", false, &s.RDomain},
-		{"switch's rdomain", false, &s.SwitchRDomain},
-		{"switch", false, &s.Bridge},
-		{"host link", false, &s.HostLink},
-		{"gateway", false, &s.Gateway},
-		{"host link's pod end", true, &s.HostPeer},
-		{"gateway's pod end", true, &s.GatewayPeer},
-		{"tap", true, &s.Tap},
+		{"rdomain", &s.RDomain},
+		{"switch's rdomain", &s.SwitchRDomain},
+		{"switch", &s.Bridge},
+		{"host link", &s.HostLink},
+		{"gateway", &s.Gateway},
+		{"host link's pod end", &s.HostPeer},
+		{"gateway's " + s.gatewayPeerWord(), &s.GatewayPeer},
+		{"interface", &s.Taken},
+		{"tap", &s.Tap},
 	}
+}
+
+func (s *State) gatewayPeerWord() string {
+	if s.GatewayPeer.Pod {
+		return "pod end"
+	}
+	return "other end"
+}
+
+// Port returns the link on which the guest's frames come in: the tap, or the
+// host's end of the veth that the guest is at.
+func (s *State) Port() *Link {
+	if s.Tap.Name != "" {
+		return &s.Tap
+	}
+	return &s.HostLink
 }
 
 // Layer3 returns the layer 3 link of a local interface: the gateway if there
@@ -131,6 +173,11 @@ func (s *State) Layer3() *Link {
 		return &s.Gateway
 	}
 	return &s.HostLink
+}
+
+// HasIPv6Addr reports whether a link has an IPv6 address of its own.
+func (l *Link) HasIPv6Addr() bool {
+	return slices.ContainsFunc(l.Addrs, func(a Addr) bool { return a.Prefix.Addr().Is6() })
 }
 
 // LinkLocal returns the link-local address of the host's side, invalid

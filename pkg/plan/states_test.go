@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/vmtap/vmtap/pkg/config"
@@ -63,8 +64,42 @@ func ours(mtu int) Bridge {
 	return Bridge{Name: "bridge0", Kind: KindBridge, MTU: mtu, Alias: "switch0-uplink", Ours: true}
 }
 
-func states() []aCase {
+// inHost puts the tap into the host's namespace.
+func inHost(r *config.Request) { r.Placement = config.PlacementHost }
+
+// veth gives the pod an interface of its own.
+func veth(r *config.Request) { r.Device, r.Tap = config.DeviceVeth, config.Tap{} }
+
+// chained joins the tap to an earlier plugin's interface.
+func chained(r *config.Request) {
+	r.Placement, r.Local, r.Tap.Name = config.PlacementChained, nil, "tap0"
+}
+
+// placements are the placements and devices but the usual ones.
+func placements() []aCase {
 	return []aCase{
+		{name: "host", request: inHost, claim: first},
+		{name: "host-with-groups", request: all(inHost, inGroups), claim: first},
+		{name: "host-on-switch", request: all(full, inHost), claim: first},
+		{name: "host-not-local", request: all(inHost, onSwitch, notLocal), bridge: theirs("", 1500), claim: first},
+		{name: "veth", request: veth, claim: first},
+		{name: "veth-without-ipv6", request: all(veth, ipv4Only), claim: first},
+		{name: "veth-on-switch", request: all(full, veth), claim: first},
+		{name: "veth-not-local", request: all(veth, onSwitch, notLocal), bridge: theirs("", 1500), claim: first},
+		{name: "veth-with-routes", request: all(veth, func(r *config.Request) {
+			r.Routes = []config.Route{
+				{Dst: netip.MustParsePrefix("10.0.0.0/8"), Priority: 50},
+				{Dst: netip.MustParsePrefix("2001:db8::/32"), MTU: 1400, AdvMSS: 1000},
+				{Dst: netip.MustParsePrefix("192.0.2.0/24"), GW: netip.MustParseAddr("192.0.2.1")},
+			}
+		}), claim: first},
+		{name: "chained", request: chained},
+		{name: "chained-with-another-name", request: all(chained, func(r *config.Request) { r.Tap.Name, r.Tap.MultiQueue = "tap7", true })},
+	}
+}
+
+func states() []aCase {
+	return append(placements(), []aCase{
 		{name: "local", claim: first},
 		{name: "local-without-ipv6", request: func(r *config.Request) { r.Local = local("", 8) }, claim: first},
 		{name: "local-4-bits", request: func(r *config.Request) { r.Local = local("fd00::/8", 4) }, claim: Claim{VMID: 15, Idx: 6, LLAddr: first.LLAddr}},
@@ -104,13 +139,13 @@ func states() []aCase {
 		{name: "tap-with-queues", request: func(r *config.Request) { r.Tap.MultiQueue = true }, claim: first},
 		{name: "tap-of-group", request: func(r *config.Request) { r.Tap = config.Tap{GID: 107, HasGID: true} }, claim: first},
 		{name: "lladdr", request: all(onSwitch, func(r *config.Request) { r.LLAddr = lladdr("02:00:00:00:00:01") }), bridge: theirs("", 1500), claim: Claim{VMID: 5, Holder: true, LLAddr: lladdr("02:00:00:00:00:01")}},
-	}
+	}...)
 }
 
 // state is the State of a case.
 func (c aCase) state(t *testing.T) State {
 	t.Helper()
-	req, node := newRequest(), &Node{Bridge: c.bridge}
+	req, node := newRequest(), &Node{Bridge: c.bridge, Taken: Taken{Name: "eth0", LLAddr: first.LLAddr, MTU: 1400}}
 	if c.request != nil {
 		c.request(req)
 	}

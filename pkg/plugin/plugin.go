@@ -92,32 +92,51 @@ func (p *Plugin) add(s *kernel.Session, req *config.Request) error {
 	if h := observed.HostLink; h != nil {
 		return config.Errorf(config.CodeTaken, "add %s: it exists, its host link is %s, DEL it first", plan.AttachmentName(req.ContainerID, req.IfName), h.Name)
 	}
-	if err := s.EnterPod(req.Netns, req.IfName); err != nil {
+	if err := s.EnterPod(req); err != nil {
 		return err
 	}
-	if err := plan.CheckNode(req, &observed.Node); err != nil {
-		return err
+	attachOrChain := attach
+	if req.Placement == config.PlacementChained {
+		attachOrChain = chain
 	}
-	if err := plan.CheckRDomains(req, &observed.Node); err != nil {
-		return err
-	}
-	if err := s.CheckForwarding(req, observed); err != nil {
-		return err
-	}
-	state, err := apply(s, req, observed)
+	state, err := attachOrChain(s, req, observed)
 	if err != nil {
 		return err
 	}
 	if err := s.Finish(); err != nil {
 		return err
 	}
-	return p.print(req, result.After(previous, result.New(req, &state)))
+	return p.print(req, result.After(previous, result.New(req, &state, previous)))
 }
 
-// apply changes the kernel. The claim comes first: with it the last thing
-// that can refuse the request is past. Then what attachments share, then the
-// attachment.
-func apply(s *kernel.Session, req *config.Request, observed *kernel.Observation) (plan.State, error) {
+// chain makes the tap of placement chained.
+func chain(s *kernel.Session, req *config.Request, observed *kernel.Observation) (plan.State, error) {
+	if err := s.ObserveTaken(req, observed); err != nil {
+		return plan.State{}, err
+	}
+	if t := observed.Tap; t != nil {
+		return plan.State{}, config.Errorf(config.CodeTaken, "add %s: it exists, its tap is %s, DEL it first", plan.AttachmentName(req.ContainerID, req.IfName), t.Name)
+	}
+	state, err := plan.New(req, &observed.Node, plan.Claim{})
+	if err != nil {
+		return plan.State{}, err
+	}
+	return state, s.Join(&state)
+}
+
+// attach makes the attachment of every other placement. The claim comes
+// first: with it the last thing that can refuse the request is past. Then what
+// attachments share, then the attachment.
+func attach(s *kernel.Session, req *config.Request, observed *kernel.Observation) (plan.State, error) {
+	if err := plan.CheckNode(req, &observed.Node); err != nil {
+		return plan.State{}, err
+	}
+	if err := plan.CheckRDomains(req, &observed.Node); err != nil {
+		return plan.State{}, err
+	}
+	if err := s.CheckForwarding(req, observed); err != nil {
+		return plan.State{}, err
+	}
 	state, err := s.Claim(req, observed)
 	if err != nil {
 		return plan.State{}, err
@@ -164,7 +183,7 @@ func check(s *kernel.Session, req *config.Request) error {
 	if previous == nil {
 		return config.Errorf(config.CodeInvalidConfig, "check %s: prevResult is missing", plan.AttachmentName(req.ContainerID, req.IfName))
 	}
-	if err := s.InspectPod(req.Netns); err != nil {
+	if err := s.InspectPod(req); err != nil {
 		return err
 	}
 	observed, err := s.Observe(req)
@@ -179,7 +198,12 @@ func check(s *kernel.Session, req *config.Request) error {
 	if err != nil {
 		return err
 	}
-	differences := append(plan.Diff(&want, &have), result.Missing(result.New(req, &want), previous)...)
+	routes, err := s.MissingRoutes(result.StillGiven(want.Guest.Routes, previous))
+	if err != nil {
+		return err
+	}
+	differences := append(plan.Diff(&want, &have), plan.RouteLines(routes)...)
+	differences = append(differences, result.Missing(result.New(req, &want, previous), previous)...)
 	if len(differences) > 0 {
 		return config.Errorf(config.CodeDiffers, "check %s: %s", plan.AttachmentName(req.ContainerID, req.IfName), strings.Join(differences, "; "))
 	}

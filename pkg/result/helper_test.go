@@ -79,7 +79,7 @@ func (c aCase) state(t *testing.T) (*config.Request, *plan.State) {
 func (c aCase) result(t *testing.T) (*config.Request, *types100.Result) {
 	t.Helper()
 	req, s := c.state(t)
-	return req, result.New(req, s)
+	return req, result.New(req, s, nil)
 }
 
 func local(prefix6 string) *config.Local {

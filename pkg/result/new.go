@@ -3,7 +3,6 @@ package result
 import (
 	"net"
 	"net/netip"
-	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
@@ -13,31 +12,63 @@ import (
 	"github.com/vmtap/vmtap/pkg/plan"
 )
 
-// New returns the CNI result of an attachment:
+// New returns the CNI result of an attachment, without an earlier plugin's:
 //
-//	[bridge] [host link] [gateway] [CNI_IFNAME, sandbox = netns] [CNI_IFNAME, sandbox = container id]
+//	pod, tap:  [bridge] [host link] [gateway] [CNI_IFNAME, sandbox = netns] [CNI_IFNAME, sandbox = container id]
+//	pod, veth: [bridge] [host link] [gateway] [CNI_IFNAME, sandbox = netns]
+//	host:      [bridge] [tap] [gateway] [CNI_IFNAME, sandbox = container id]
+//	chained:   [tap, sandbox = netns] [tap, sandbox = container id]
 //
 // Bridge and gateway stand there if they exist; the bridge comes first, since
-// the firewall plugin reads interfaces[0]. The two last entries have one name
-// on purpose: runtimes find the pod's addresses by it, and VM monitors need
+// the firewall plugin reads interfaces[0]. Where two entries have one name it
+// is on purpose: runtimes find the pod's addresses by it, and VM monitors need
 // the guest as a pseudo-interface whose sandbox is the container id
 // (firecracker-go-sdk, vmconf), with exactly one address.
-func New(req *config.Request, state *plan.State) *types100.Result {
+//
+// previous is the earlier plugin's result; of an attachment in placement
+// chained it holds the guest's addresses.
+func New(req *config.Request, state *plan.State, previous *types100.Result) *types100.Result {
 	r := &types100.Result{CNIVersion: types100.ImplementedSpecVersion}
 	for _, l := range []*plan.Link{&state.Bridge, &state.HostLink, &state.Gateway} {
 		if l.Name != "" {
 			r.Interfaces = append(r.Interfaces, hostInterface(req, l))
 		}
 	}
-	tap := &types100.Interface{Name: req.IfName, Mac: state.Guest.LLAddr.String(), Mtu: mtu(req, state.Guest.MTU), Sandbox: req.Netns}
-	guest := tap.Copy()
-	guest.Sandbox = req.ContainerID
-	r.Interfaces = append(r.Interfaces, tap, guest)
-
-	r.IPs = ips(state, len(r.Interfaces)-1)
+	guest := &types100.Interface{Name: req.IfName, Mac: state.Guest.LLAddr.String(), Mtu: mtu(req, state.Guest.MTU)}
+	if req.Placement == config.PlacementChained {
+		guest.Name = state.Tap.Name
+	}
+	first, others := addEntries(r, req, guest)
+	if req.Placement == config.PlacementChained {
+		r.IPs = takenIP(req, previous, first)
+		return r
+	}
+	r.IPs = ips(state, first, others)
 	r.Routes = routes(req, state)
 	r.DNS = types.DNS(req.DNS)
 	return r
+}
+
+// addEntries adds the guest's entries: the link that it is at, if that is in
+// the pod, and the guest itself, if it is a VM. It returns to which of them its
+// first address belongs, and to which the others.
+func addEntries(r *types100.Result, req *config.Request, guest *types100.Interface) (first, others int) {
+	if req.Placement != config.PlacementHost {
+		inPod := guest.Copy()
+		inPod.Sandbox = req.Netns
+		r.Interfaces = append(r.Interfaces, inPod)
+	}
+	others = len(r.Interfaces) - 1
+	if req.Device == config.DeviceVeth {
+		return others, others
+	}
+	guest.Sandbox = req.ContainerID
+	r.Interfaces = append(r.Interfaces, guest)
+	first = len(r.Interfaces) - 1
+	if req.Placement == config.PlacementHost {
+		others = first
+	}
+	return first, others
 }
 
 // hostInterface lists a link of the host's namespace. Of somebody else's
@@ -59,44 +90,27 @@ func mtu(req *config.Request, n int) int {
 	return n
 }
 
-// ips returns the guest's addresses. Only the first belongs to the last
-// entry, the guest: VM monitors want exactly one there. The others belong to
-// the tap, the entry before it.
-func ips(state *plan.State, guest int) []*types100.IPConfig {
+// ips returns the guest's addresses. The first belongs to the guest's entry
+// alone: VM monitors want exactly one there.
+func ips(state *plan.State, first, others int) []*types100.IPConfig {
 	a := &state.Guest.Addrs
 	if !a.Guest4.IsValid() {
 		return nil
 	}
 	out := []*types100.IPConfig{{
-		Interface: types100.Int(guest), Address: ipNet(netip.PrefixFrom(a.Guest4, 31)), Gateway: a.Host4.AsSlice(),
+		Interface: types100.Int(first), Address: ipNet(netip.PrefixFrom(a.Guest4, 31)), Gateway: a.Host4.AsSlice(),
 	}}
 	if a.Guest6.IsValid() {
 		out = append(out, &types100.IPConfig{
-			Interface: types100.Int(guest - 1), Address: ipNet(netip.PrefixFrom(a.Guest6, 96)), Gateway: a.Host6.AsSlice(),
+			Interface: types100.Int(others), Address: ipNet(netip.PrefixFrom(a.Guest6, 96)), Gateway: a.Host6.AsSlice(),
 		})
 	}
 	return out
 }
 
-// routes returns the guest's routes: the defaults of a local interface, with
-// the gateway always given, then the configuration's.
+// routes returns the guest's routes.
 func routes(req *config.Request, state *plan.State) []*types.Route {
-	a := &state.Guest.Addrs
-	var all []config.Route
-	if a.Host4.IsValid() {
-		all = append(all, config.Route{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), GW: a.Host4})
-	}
-	if a.Host6.IsValid() {
-		all = append(all, config.Route{Dst: netip.PrefixFrom(netip.IPv6Unspecified(), 0), GW: a.Host6})
-	}
-	for _, r := range req.Routes {
-		if !r.GW.IsValid() {
-			r.GW = gatewayFor(r.Dst, state)
-		}
-		if !slices.Contains(all, r) {
-			all = append(all, r)
-		}
-	}
+	all := plan.GuestRoutes(req, &state.Guest.Addrs)
 	out := make([]*types.Route, len(all))
 	for i, r := range all {
 		out[i] = &types.Route{Dst: ipNet(r.Dst), MTU: r.MTU, AdvMSS: r.AdvMSS, Priority: r.Priority}
@@ -105,15 +119,6 @@ func routes(req *config.Request, state *plan.State) []*types.Route {
 		}
 	}
 	return out
-}
-
-// gatewayFor returns the host's address of the family of dst, invalid if the
-// interface has none.
-func gatewayFor(dst netip.Prefix, state *plan.State) netip.Addr {
-	if dst.Addr().Is4() {
-		return state.Guest.Addrs.Host4
-	}
-	return state.Guest.Addrs.Host6
 }
 
 func ipNet(p netip.Prefix) net.IPNet {

@@ -72,7 +72,7 @@ func TestMTUIsToldWhereTheVersionHasIt(t *testing.T) {
 				r.MTU = 9000
 			}}.state(t)
 			req.CNIVersion = c.version
-			b := printed(t, result.New(req, s), c.version)
+			b := printed(t, result.New(req, s, nil), c.version)
 			if got := bytes.Count(b, []byte(`"mtu": 9000`)); got != c.want {
 				t.Errorf("the mtu is told %d times, want %d:\n%s", got, c.want, b)
 			}

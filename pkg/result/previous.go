@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/version"
 
@@ -93,6 +94,21 @@ func Missing(own, previous *types100.Result) []string {
 		}
 	}
 	return lines
+}
+
+// StillGiven returns those of a guest's routes that a prevResult lists: a later
+// plugin may have taken the others away.
+func StillGiven(routes []config.Route, previous *types100.Result) []config.Route {
+	var given []config.Route
+	for _, r := range routes {
+		dst := ipNet(r.Dst)
+		if slices.ContainsFunc(previous.Routes, func(p *types.Route) bool {
+			return p.Dst.String() == dst.String() && p.GW.Equal(r.GW.AsSlice())
+		}) {
+			given = append(given, r)
+		}
+	}
+	return given
 }
 
 func find(r *types100.Result, want *types100.Interface) *types100.Interface {

@@ -13,6 +13,10 @@ func HostLink(vmid uint32, idx int) string { return fmt.Sprintf("vm%d-if%d", vmi
 // Gateway returns the name of a gateway, vm<vmid>-gw<idx>.
 func Gateway(vmid uint32, idx int) string { return fmt.Sprintf("vm%d-gw%d", vmid, idx) }
 
+// GatewayPeer returns the name of a gateway's other end where both are in the
+// host's namespace, vm<vmid>-gp<idx>.
+func GatewayPeer(vmid uint32, idx int) string { return fmt.Sprintf("vm%d-gp%d", vmid, idx) }
+
 // VM returns the altname that is the claim on a VM id, vm<vmid>.
 func VM(vmid uint32) string { return fmt.Sprintf("vm%d", vmid) }
 

@@ -50,9 +50,11 @@ func confOf(network, block string) string {
 	return fmt.Sprintf(`{"cniVersion": "1.0.0", "name": %q, "type": "vmtap"%s}`, network, block)
 }
 
-// The two usual configurations.
+// The usual configurations.
 var (
 	localConf  = conf("")
+	hostConf   = conf(`"placement": "host", ` + createConf)
+	vethConf   = conf(`"device": "veth", ` + createConf)
 	switchConf = conf(`"switch": {"interface": "bridge0", "name": "uplink", "id": 7, "create": true, "group": "vms"}, "local": true, "group": ["web"], "groups": {"web": 101, "vms": 100}`)
 )
 

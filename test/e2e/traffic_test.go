@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/test/guest"
+	"github.com/vmtap/vmtap/test/netns"
 )
 
 const (
@@ -21,7 +22,26 @@ const (
 // boot starts a guest with what the result says, as a VM monitor would.
 func (a *attachment) boot(p *pod) *guest.Guest {
 	a.t.Helper()
-	return guest.Open(a.t, p.NS, a.call.IfName, a.guestConfig())
+	return a.open(p, a.guestConfig())
+}
+
+// open starts a guest on the attachment's tap, wherever it is.
+func (a *attachment) open(p *pod, c guest.Config) *guest.Guest {
+	a.t.Helper()
+	ns, tap := a.tap(p)
+	return guest.Open(a.t, ns, tap, c)
+}
+
+// tap is where the guest's tap is, and its name: the host's namespace if the
+// result has none in the pod's.
+func (a *attachment) tap(p *pod) (*netns.NS, string) {
+	a.t.Helper()
+	for _, i := range a.Interfaces {
+		if i.Sandbox == a.call.Netns {
+			return p.NS, a.Interfaces[len(a.Interfaces)-1].Name
+		}
+	}
+	return a.node.NS, a.hostLink()
 }
 
 func (a *attachment) guestConfig() guest.Config {
@@ -61,6 +81,8 @@ func TestGuestAndHost(t *testing.T) {
 		"without vnet headers": conf(`"tap": {"vnetHdr": false}`),
 		"bits 2":               conf(`"local": {"bits": 2, "prefix": "10.9.8.0/24"}`),
 		"prefix6 auto":         conf(`"local": {"prefix6": "auto"}`),
+		"host":                 conf(`"placement": "host"`),
+		"host on a switch":     conf(`"placement": "host", "switch": {"interface": "bridge0", "create": true}, "local": true`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
@@ -69,7 +91,7 @@ func TestGuestAndHost(t *testing.T) {
 			a := p.add(t, "eth0", config)
 			c := a.guestConfig()
 			c.NoVnetHdr = name == "without vnet headers"
-			g := guest.Open(t, p.NS, "eth0", c)
+			g := a.open(p, c)
 			if err := errors.Join(g.DAD(c.Addr6.Addr(), silence), g.DAD(g.LinkLocal(), silence)); err != nil {
 				t.Error(err)
 			}
@@ -95,29 +117,34 @@ func TestGuestAndHost(t *testing.T) {
 // TestVMMRestart: the tap outlives its VM monitor; a second opener is refused.
 func TestVMMRestart(t *testing.T) {
 	n := newNode(t)
-	p := n.newPod(t, "p")
-	a := p.add(t, "eth0", switchConf)
-	for range 2 {
-		g, err := guest.TryOpen(p.NS, "eth0", a.guestConfig())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := guest.TryOpen(p.NS, "eth0", a.guestConfig()); !errors.Is(err, unix.EBUSY) {
-			t.Errorf("second opener: %v, want EBUSY", err)
-		}
-		if err := g.Ping(a.guestConfig().Gateway4, answered); err != nil {
-			t.Error(err)
-		}
-		if err := g.Close(); err != nil {
-			t.Error(err)
-		}
+	for name, config := range map[string]string{"pod": switchConf, "host": hostConf} {
+		t.Run(name, func(t *testing.T) {
+			p := n.newPod(t, name)
+			a := p.add(t, "eth0", config)
+			ns, tap := a.tap(p)
+			for range 2 {
+				g, err := guest.TryOpen(ns, tap, a.guestConfig())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := guest.TryOpen(ns, tap, a.guestConfig()); !errors.Is(err, unix.EBUSY) {
+					t.Errorf("second opener: %v, want EBUSY", err)
+				}
+				if err := g.Ping(a.guestConfig().Gateway4, answered); err != nil {
+					t.Error(err)
+				}
+				if err := g.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
 }
 
 // TestForwardedToSilentGuest: packets from elsewhere reach a guest that has
 // not spoken yet, on both families.
 func TestForwardedToSilentGuest(t *testing.T) {
-	for name, config := range map[string]string{"local": localConf, "switch": switchConf} {
+	for name, config := range map[string]string{"local": localConf, "switch": switchConf, "host": hostConf} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
 			outside := n.newPod(t, "outside")
@@ -158,7 +185,11 @@ func TestTwentyOnOneSwitch(t *testing.T) {
 	gateways := make([]guest.MAC, vms)
 	for i := range vms {
 		p := n.newPod(t, fmt.Sprint("p", i))
-		a := p.add(t, "eth0", switchConf)
+		config := switchConf
+		if i%2 == 1 {
+			config = hostConf
+		}
+		a := p.add(t, "eth0", config)
 		guests[i], configs[i] = a.boot(p), a.guestConfig()
 		gateways[i] = guest.ParseMAC(n.link(t, a.gateway()).Address)
 	}

@@ -42,6 +42,8 @@ func faultyBlocks() map[string]string {
 	return map[string]string{
 		"local":    "",
 		"switch":   createConf,
+		"host":     createConf + `, "placement": "host"`,
+		"veth":     createConf + `, "device": "veth"`,
 		"rdomains": inRDomains("bridge0", "20", "10") + `, "rdomains": {"moveLocalRule": true}`,
 	}
 }

@@ -52,7 +52,7 @@ func TestTypeAllowList(t *testing.T) {
 		{"named like the gateway", "bridge macvlan tun veth", "vm5-gw0", nil, createConf, 100, []string{"vm5-gw0"}},
 		{"marked like a gateway that is dead", "bridge macvlan tun", "vm5-gw0", []string{"gw:q@eth0"}, createConf, 100, []string{"vm5-gw0"}},
 
-		{"found by DEL, marked, of another kind", "bridge macvlan tun", "mine", []string{attachment, mark}, "", 0, nil},
+		{"found by DEL, marked, of another kind", "bridge macvlan", "mine", []string{attachment, mark}, "", 0, nil},
 		{"found by DEL, without a mark", "bridge macvlan tun veth", "mine", []string{attachment}, "", 0, nil},
 		{"found by DEL, with another network's mark", "veth", "mine", []string{attachment, "vm5-if0.net.other"}, "", 0, nil},
 		{"found by DEL as a gateway, of another kind", "bridge macvlan tun", "vm5-gw0", []string{gateway}, createConf, 0, nil},

@@ -103,7 +103,7 @@ step "A guest boots on the tap"
 args=("vmtap.addr=$addresses" "vmtap.gw=$gateways")
 [ "$mtu" = 0 ] || args+=("vmtap.mtu=$mtu")
 typed hack/guest/run.sh $pod eth0 "$lladdr" "${args[@]}"
-if [ ! -w /dev/kvm ]; then
+if [ "$(hack/accel.sh)" != kvm ]; then
 	echo "(without KVM: this takes some 10 seconds)"
 fi
 hack/guest/run.sh $pod eth0 "$lladdr" "${args[@]}" </dev/null >"$tmp/guest" 2>&1 &

@@ -17,6 +17,7 @@ declare -A package=(
 	[cpio]=cpio
 	[git]=git
 	[ip]=iproute2
+	[iptables]=iptables
 	[make]=make
 	[nc]=netcat-openbsd
 	[nft]=nftables
@@ -26,6 +27,7 @@ declare -A package=(
 	[strace]=strace
 	[sysctl]=procps
 	[tc]=iproute2
+	[ss]=iproute2
 	[tcpdump]=tcpdump
 	[xz]=xz-utils
 )

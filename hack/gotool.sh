@@ -28,8 +28,13 @@ host-local)
 	package=github.com/containernetworking/plugins/plugins/ipam/$1
 	version=v1.9.1
 	;;
+bandwidth | firewall | portmap | tuning)
+	dir=$cache/cni
+	package=github.com/containernetworking/plugins/plugins/meta/$1
+	version=v1.9.1
+	;;
 *)
-	die "usage: hack/gotool.sh golangci-lint|cnitool|bridge|ptp|host-local"
+	die "usage: hack/gotool.sh golangci-lint|cnitool|bandwidth|bridge|firewall|host-local|portmap|ptp|tuning"
 	;;
 esac
 

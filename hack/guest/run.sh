@@ -9,7 +9,7 @@
 # script turns into QEMU: it ends when the guest does, and killing it kills the
 # guest. With "prepare" as its only argument it makes what is needed beforehand.
 #
-# QEMU uses KVM where /dev/kvm works.
+# QEMU uses KVM where that works (hack/accel.sh).
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -31,12 +31,9 @@ case $netns in
 esac
 # QEMU would make a tap of its own if there were none of that name.
 "${enter[@]}" ip -d link show dev "$tap" | grep ' tun ' >/dev/null || die "there is no tap $tap in namespace $netns"
-accel=(-accel "tcg,thread=multi")
-if [ -w /dev/kvm ]; then
-	accel=(-accel kvm "${accel[@]}")
-fi
+accel=$("$root/hack/accel.sh")
 exec "${enter[@]}" qemu-system-x86_64 \
-	-M q35 "${accel[@]}" -cpu max -smp 1 -m 256 \
+	-M q35 -accel "$accel" -cpu max -smp 1 -m 256 \
 	-nodefaults -no-user-config -display none -no-reboot -serial stdio \
 	-kernel "$kernel/vmlinux" -initrd "$initramfs" \
 	-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on mitigations=off nokaslr norandmaps $*" \

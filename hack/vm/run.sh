@@ -14,7 +14,7 @@
 # VMTAP_VM_WRITABLE  a directory where what the command writes stays
 # VMTAP_VM_CONSOLE   a file for the kernel's messages
 #
-# QEMU uses KVM where /dev/kvm works. Without it CPU-bound programs run about 8
+# QEMU uses KVM where that works (hack/accel.sh). Without it CPU-bound programs run about 8
 # times slower than here.
 # shellcheck source=hack/lib.sh disable=SC2317 # traps are not understood
 . "$(dirname "$0")/../lib.sh"
@@ -64,16 +64,13 @@ cat "$job/out" &
 cat "$job/err" >&2 &
 exec 3>"$job/out" 4>"$job/err"
 
-accel=(-accel "tcg,thread=multi")
-if [ -w /dev/kvm ]; then
-	accel=(-accel kvm "${accel[@]}")
-fi
+accel=$("$root/hack/accel.sh")
 # Without randomised addresses QEMU can use again what it translated once: starting
 # programs takes two thirds of the time.
 append="console=ttyS0 loglevel=4 panic=-1 oops=panic random.trust_cpu=on mitigations=off nokaslr norandmaps"
 cpus=$(nproc)
 timeout --foreground -k 5 "${VMTAP_VM_TIMEOUT:-1200}" qemu-system-x86_64 \
-	-M q35 "${accel[@]}" -cpu max -smp "$((cpus > 4 ? 4 : cpus))" -m "${VMTAP_VM_MEMORY:-2048}" \
+	-M q35 -accel "$accel" -cpu max -smp "$((cpus > 4 ? 4 : cpus))" -m "${VMTAP_VM_MEMORY:-2048}" \
 	-nodefaults -no-user-config -display none -no-reboot \
 	-kernel "$kernel/vmlinux" -initrd "$initramfs" \
 	-append "$append" \

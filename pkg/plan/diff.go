@@ -118,7 +118,9 @@ func (d *differences) compare(want, have *Link) {
 		return
 	}
 	differ(d, "address", want.LLAddr, have.LLAddr)
-	differ(d, "mtu", want.MTU, have.MTU)
+	if !want.Tunable {
+		differ(d, "mtu", want.MTU, have.MTU)
+	}
 	differ(d, "group", want.Group, have.Group)
 	differ(d, "membership in the attachment's own group", want.PodGroup, have.PodGroup)
 	differ(d, "peer", want.Peer, have.Peer)

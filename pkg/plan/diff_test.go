@@ -13,7 +13,7 @@ import (
 // notCompared are the fields of Link that say nothing about the kernel: who
 // made it, where it is looked for, whose it is, and what whoever opens a tap
 // may change.
-var notCompared = []string{"Foreign", "VnetHdr", "Pod", "Guests"}
+var notCompared = []string{"Foreign", "VnetHdr", "Pod", "Guests", "Tunable"}
 
 // ofTaken are the fields that count of an earlier plugin's interface.
 var ofTaken = []string{"LLAddr", "Ingress"}
@@ -38,6 +38,8 @@ func counts(at Named, field string) bool {
 		return slices.Contains(ofForeign, field)
 	case at.Foreign:
 		return slices.Contains(ofTaken, field)
+	case at.Tunable && field == "MTU":
+		return false
 	case at.Guests && slices.Contains(notOfGuests, field):
 		return false
 	}
@@ -263,7 +265,8 @@ func TestDiffLines(t *testing.T) {
 		change func(s *State)
 		lines  []string
 	}{
-		{"mtu", func(s *State) { s.Tap.MTU = 1400 }, []string{"tap eth0: mtu is 1400, want 1500"}},
+		{"mtu", func(s *State) { s.HostPeer.MTU = 1400 }, []string{"host link's pod end vm5-if0: mtu is 1400, want 1500"}},
+		{"tap's mtu", func(s *State) { s.Tap.MTU = 1400 }, nil},
 		{"down", func(s *State) { s.HostLink.Up = false }, []string{"host link vm5-if0: up is off, want on"}},
 		{"master", func(s *State) { s.HostLink.Master = "" }, []string{`host link vm5-if0: master is "", want "bridge0"`}},
 		{"address", func(s *State) { s.Tap.LLAddr[0] = 6 }, []string{"tap eth0: address is 06:11:22:33:44:55, want 02:11:22:33:44:55"}},

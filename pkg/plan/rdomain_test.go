@@ -376,8 +376,8 @@ func TestDiffLinesOfRDomains(t *testing.T) {
 		{"another rule", func(s *State) { s.Rules.IPv6 = rules("5:7? 6:8! 1000:l3mdev 1000:local") }, []string{"policy: " + before("IPv6", "5:7")[0]}},
 		{"sockets", func(s *State) { s.Rules.Accepts = []string{"raw", "udp"} }, []string{"policy: " + acceptsRaw, "policy: " + acceptsUDP}},
 		{"no rules", func(s *State) { s.Rules = Rules{} }, []string{"policy: " + noL3mdev4, "policy: " + noL3mdev6}},
-		{"a link and the policy", func(s *State) { s.Tap.MTU, s.Rules.IPv4 = 1400, rules(freshRules) }, []string{
-			"tap eth0: mtu is 1400, want 1500", "policy: " + noL3mdev4, "policy: " + before("IPv4", "0:local")[0],
+		{"a link and the policy", func(s *State) { s.HostPeer.MTU, s.Rules.IPv4 = 1400, rules(freshRules) }, []string{
+			"host link's pod end vm5-if0: mtu is 1400, want 1500", "policy: " + noL3mdev4, "policy: " + before("IPv4", "0:local")[0],
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -25,6 +25,28 @@ func Rebuild(req *config.Request, bridge string, hostLink Found, others *Found) 
 	return claim, nil
 }
 
+// HoldTo makes the lladdr that prevResult gives for the guest's link the one
+// that it is to have, if it gives one: a later plugin, such as tuning, may have
+// changed it. What was claimed stays claimed.
+func (s *State) HoldTo(a vmid.LLAddr) {
+	if l := s.guestLink(); l != nil && !a.IsZero() {
+		l.LLAddr, s.Guest.LLAddr = a, a
+	}
+}
+
+// guestLink returns the link that runtimes and later plugins know as the
+// guest's, CNI_IFNAME in the pod; nil if there is none or it is another
+// plugin's.
+func (s *State) guestLink() *Link {
+	switch {
+	case s.HostPeer.Guests:
+		return &s.HostPeer
+	case s.Taken.Name == "" && s.Tap.Name != "":
+		return &s.Tap
+	}
+	return nil
+}
+
 // derivedLLAddr tells which of the two derived addresses was claimed.
 func derivedLLAddr(req *config.Request, bridge string, claim Claim, altNames []string) vmid.LLAddr {
 	mixed := vmid.DeriveLLAddrMixed(req.VMName, claim.Idx, claim.VMID)

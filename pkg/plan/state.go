@@ -79,6 +79,10 @@ type Link struct {
 	// and filters on it are the pod's or a later plugin's.
 	Guests bool
 
+	// Tunable says that it is CNI_IFNAME in a pod, whose mtu a later plugin may
+	// change without a word in its result, as tuning does.
+	Tunable bool
+
 	LLAddr     vmid.LLAddr
 	MTU        int
 	Group      uint32   // netdev group; of pod links, 0

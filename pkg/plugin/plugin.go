@@ -194,6 +194,7 @@ func check(s *kernel.Session, req *config.Request) error {
 	if err != nil {
 		return err
 	}
+	want.HoldTo(result.GivenLLAddr(req, previous))
 	have, err := s.Read(&want, observed)
 	if err != nil {
 		return err

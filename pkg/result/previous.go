@@ -10,6 +10,7 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
 // Previous returns the request's prevResult in its newest form, nil if there
@@ -94,6 +95,20 @@ func Missing(own, previous *types100.Result) []string {
 		}
 	}
 	return lines
+}
+
+// GivenLLAddr returns the lladdr that a prevResult gives for CNI_IFNAME in the
+// pod; zero if it gives none.
+func GivenLLAddr(req *config.Request, previous *types100.Result) vmid.LLAddr {
+	i := find(previous, &types100.Interface{Name: req.IfName, Sandbox: req.Netns})
+	if i == nil {
+		return vmid.LLAddr{}
+	}
+	a, err := vmid.ParseLLAddr(i.Mac)
+	if err != nil {
+		return vmid.LLAddr{}
+	}
+	return a
 }
 
 // StillGiven returns those of a guest's routes that a prevResult lists: a later

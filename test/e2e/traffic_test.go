@@ -147,24 +147,7 @@ func TestForwardedToSilentGuest(t *testing.T) {
 	for name, config := range map[string]string{"local": localConf, "switch": switchConf, "host": hostConf} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
-			outside := n.newPod(t, "outside")
-			n.Run(t, "ip", "link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", outside.Path())
-			for _, argv := range [][]string{
-				{"address", "add", "192.0.2.1/24", "dev", "uplink"},
-				{"address", "add", "2001:db8::1/64", "dev", "uplink", "nodad"},
-				{"link", "set", "uplink", "up"},
-			} {
-				n.Run(t, "ip", argv...)
-			}
-			for _, argv := range [][]string{
-				{"address", "add", "192.0.2.2/24", "dev", "eth0"},
-				{"address", "add", "2001:db8::2/64", "dev", "eth0", "nodad"},
-				{"link", "set", "eth0", "up"},
-				{"route", "add", "default", "via", "192.0.2.1"},
-				{"-6", "route", "add", "default", "via", "2001:db8::1"},
-			} {
-				outside.Run(t, "ip", argv...)
-			}
+			outside := n.newOutside(t)
 			p := n.newPod(t, "p")
 			a := p.add(t, "eth0", config)
 			a.boot(p)
@@ -173,6 +156,17 @@ func TestForwardedToSilentGuest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// newOutside makes a namespace behind the node's uplink, 192.0.2.1 and
+// 2001:db8::1, which is its router.
+func (n *node) newOutside(t *testing.T) *pod {
+	t.Helper()
+	outside := n.newPod(t, "outside")
+	n.Run(t, "ip", "link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", outside.Path())
+	ipBatch(t, n.Run, "address add 192.0.2.1/24 dev uplink\naddress add 2001:db8::1/64 dev uplink nodad\nlink set uplink up\n")
+	ipBatch(t, outside.Run, "address add 192.0.2.2/24 dev eth0\naddress add 2001:db8::2/64 dev eth0 nodad\nlink set eth0 up\nroute add default via 192.0.2.1\n-6 route add default via 2001:db8::1\n")
+	return outside
 }
 
 // TestTwentyOnOneSwitch: each guest is answered by its own gateway only, can

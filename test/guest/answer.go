@@ -29,8 +29,22 @@ func (g *Guest) answer(p Packet) error {
 	case p.Echo != nil && !p.Echo.Reply && g.owns(p.IP.Dst):
 		reply := Echo{Reply: true, ID: p.Echo.ID, Seq: p.Echo.Seq, Data: p.Echo.Data}
 		return g.SendIP(p.Src, reply.Packet(p.IP.Dst, p.IP.Src))
+	case p.IP != nil && p.IP.Protocol == ProtocolUDP && g.owns(p.IP.Dst):
+		return g.answerUDP(p)
 	}
 	return nil
+}
+
+// EchoPort is the UDP port of the guest's one service, which sends back what it gets (RFC 862).
+const EchoPort = 7
+
+func (g *Guest) answerUDP(p Packet) error {
+	u, err := ParseUDP(*p.IP)
+	if err != nil || u.DstPort != EchoPort {
+		return nil //nolint:nilerr // no packet for the service
+	}
+	reply := UDP{SrcPort: EchoPort, DstPort: u.SrcPort, Payload: u.Payload}
+	return g.SendIP(p.Src, reply.Packet(p.IP.Dst, p.IP.Src))
 }
 
 func (g *Guest) answerARP(a ARP) error {

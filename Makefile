@@ -56,6 +56,10 @@ fuzz: ## run each fuzz target for FUZZTIME, 30s by default
 golden: ## rewrite the golden files from what the code does now
 	hack/golden.sh
 
+.PHONY: docs
+docs: ## rewrite docs/configuration.md and docs/vmtap.schema.json from hack/confdoc
+	go run ./hack/confdoc docs
+
 .PHONY: clean
 clean: ## remove what was built; the cache stays
 	rm -rf bin

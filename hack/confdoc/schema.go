@@ -13,7 +13,13 @@ type rule map[string]any
 
 // Rules about objects.
 
-func has(key string) rule { return rule{"required": []string{key}} }
+func has(keys ...string) rule {
+	properties := rule{}
+	for _, key := range keys {
+		properties[key] = true
+	}
+	return rule{"type": "object", "required": keys, "properties": properties} // strict validators want all three
+}
 
 func hasNot(key string) rule { return rule{"not": has(key)} }
 
@@ -29,7 +35,13 @@ func when(condition, then rule) rule {
 	if condition["type"] == nil {
 		condition["type"] = "object"
 	}
+	then["type"] = condition["type"]
 	return rule{"if": condition, "then": then}
+}
+
+// notEmpty says that a list has an item.
+func notEmpty() rule {
+	return when(rule{"type": "array"}, rule{"type": "array", "minItems": 1})
 }
 
 // schema returns the JSON schema of a network configuration list.
@@ -83,10 +95,10 @@ func blockSchema(t table) rule {
 		ours = append(ours, regexp.QuoteMeta(k.name))
 	}
 	s["propertyNames"] = rule{"not": rule{"pattern": `^(` + strings.Join(ours, "|") + `)\.[^/]*$`}}
-	s["required"] = []string{"type"} // name and cniVersion come from the list
+	delete(s, "required") // name and cniVersion come from the list
 	s["allOf"] = []rule{
 		when(is("local", false), has("switch")),
-		when(rule{"required": []string{"ipam"}, "properties": rule{"ipam": rule{"minProperties": 1}}}, has("switch")),
+		when(rule{"required": []string{"ipam"}, "properties": rule{"ipam": rule{"type": "object", "minProperties": 1}}}, has("switch")),
 		when(is("locked", false), rule{"properties": rule{"guard": rule{"const": false}}}),
 	}
 	return s
@@ -100,7 +112,7 @@ func objectSchema(t table, path string, open bool) rule {
 		if s, ok := keySchema(t, k); ok {
 			properties[k.name] = s
 		}
-		if k.required {
+		if k.required && !open { // an open object may be empty
 			required = append(required, k.name)
 		}
 	}

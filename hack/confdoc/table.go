@@ -137,8 +137,9 @@ func groupKeys() []key {
 	})...)
 	return append(keys, key{
 		name: "groupSets", forms: either(flag()),
-		meaning: "Put each interface into the nftables set of its group.",
-		def:     `false`,
-		later:   only(`false`), examples: []string{`true`},
+		meaning:  "Put each interface into the nftables set of its group.",
+		def:      `false`,
+		later:    only(`false`),
+		examples: []string{`true`},
 	})
 }

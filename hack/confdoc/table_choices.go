@@ -61,7 +61,7 @@ func argsKeys() []key {
 		k := &keys[i]
 		k.in = `"args": {"cni": {"vmtap": {"` + k.name + `": %s}}}`
 		if k.name == "group" {
-			k.rules = []rule{{"minItems": 1}}
+			k.rules = []rule{notEmpty()}
 			k.refused = []refusal{{value: `[]`, code: codeValue, message: `read args.cni.vmtap.group []: want a group`}}
 		}
 		if k.name == "vmid" {

@@ -24,21 +24,22 @@ func vlanKeys() []key {
 	return append([]key{
 		{
 			name: "vlan", forms: either(num(0, 4094)),
-			meaning: "The access VLAN of the bridge port; 0 is none.",
-			def:     `0`,
-			later:   only(`0`), examples: []string{`100`},
+			meaning:  "The access VLAN of the bridge port; 0 is none.",
+			def:      `0`,
+			later:    only(`0`),
+			examples: []string{`100`},
 		},
 		{
 			name: "vlanTrunk", forms: either(listOf(obj())),
 			meaning:  "The tagged VLANs of the bridge port.",
 			defWords: "none",
 			same:     []members{{`"up": true`, `"vlanTrunk": []`}},
-			later:    only(`[]`), examples: []string{`[{"minID": 200, "maxID": 210}]`, `[{"id": 5}]`},
-			around: `"vlanTrunk": [{"id": 5, %s}]`,
-			rules: []rule{{"items": rule{"oneOf": []rule{
-				{"required": []string{"id"}, "not": rule{"anyOf": []rule{has("minID"), has("maxID")}}},
-				{"required": []string{"minID", "maxID"}},
-			}}}},
+			later:    only(`[]`),
+			examples: []string{`[{"minID": 200, "maxID": 210}]`, `[{"id": 5}]`},
+			around:   `"vlanTrunk": [{"id": 5, %s}]`,
+			rules: []rule{{"type": "array", "items": rule{"type": "object", "if": has("id"), "then": rule{
+				"type": "object", "not": rule{"anyOf": []rule{has("minID"), has("maxID")}},
+			}, "else": has("minID", "maxID")}}},
 			refused: []refusal{
 				{value: `[{}]`, code: codeValue, message: `read vlanTrunk[0] {}: ` + want},
 				{value: `[{"minID": 210, "maxID": 200}]`, code: codeValue, message: `read vlanTrunk[0] {"minID": 210, "maxID": 200}: ` + want, beyond: true},
@@ -73,16 +74,18 @@ func guardKeys() []key {
 	keys := append([]key{
 		{
 			name: "locked", forms: either(flag()),
-			meaning: "The guest can only use its own lladdr.",
-			def:     `false`,
-			later:   only(`false`), examples: []string{`true`},
+			meaning:  "The guest can only use its own lladdr.",
+			def:      `false`,
+			later:    only(`false`),
+			examples: []string{`true`},
 		},
 		{
 			name: "guard", forms: either(flag(), obj()),
-			meaning: "The guest can only use its own lladdr and addresses: true, false, or an object with what else it may use, which means true.",
-			def:     `false`,
-			later:   only(`false`), examples: []string{`true`, `{"addresses": ["100.64.9.9"], "protocols": ["vrrp"]}`},
-			around: `"guard": {%s}`,
+			meaning:  "The guest can only use its own lladdr and addresses: true, false, or an object with what else it may use, which means true.",
+			def:      `false`,
+			later:    only(`false`),
+			examples: []string{`true`, `{"addresses": ["100.64.9.9"], "protocols": ["vrrp"]}`},
+			around:   `"guard": {%s}`,
 			refused: []refusal{
 				{members: `"guard": true, "locked": false`, code: codeValue, message: `read locked false: contradicts guard, which is void without it, set it to true or drop guard`},
 			},
@@ -109,9 +112,10 @@ func guardKeys() []key {
 	)...)
 	return append(keys, key{
 		name: "portIsolation", forms: either(flag()),
-		meaning: "The guest reaches no other isolated port of the bridge.",
-		def:     `false`,
-		later:   only(`false`), examples: []string{`true`},
+		meaning:  "The guest reaches no other isolated port of the bridge.",
+		def:      `false`,
+		later:    only(`false`),
+		examples: []string{`true`},
 	})
 }
 
@@ -129,16 +133,18 @@ func forwardKeys() []key {
 		},
 		{
 			name: "ipMasq", forms: either(flag()),
-			meaning: "Replace the source address of what guests send to others than vmtap's links.",
-			def:     `false`,
-			later:   only(`false`), examples: []string{`true`},
+			meaning:  "Replace the source address of what guests send to others than vmtap's links.",
+			def:      `false`,
+			later:    only(`false`),
+			examples: []string{`true`},
 		},
 		{
 			name: "hostAccess", forms: oneOrList(access()),
-			meaning: "What guests in rdomain 0 may open on the host itself: `all`, `icmp`, or ports; a list, or one.",
-			def:     `"all"`,
-			later:   only(`"all"`, `["all"]`), examples: []string{`"icmp"`, `["tcp/10250", "udp/53"]`},
-			rules: []rule{{"minItems": 1}, when(rule{"type": "array", "contains": rule{"const": "all"}}, rule{"maxItems": 1})},
+			meaning:  "What guests in rdomain 0 may open on the host itself: `all`, `icmp`, or ports; a list, or one.",
+			def:      `"all"`,
+			later:    only(`"all"`, `["all"]`),
+			examples: []string{`"icmp"`, `["tcp/10250", "udp/53"]`},
+			rules:    []rule{notEmpty(), when(rule{"type": "array", "contains": rule{"const": "all"}}, rule{"type": "array", "maxItems": 1})},
 			refused: []refusal{
 				{value: `[]`, code: codeValue, message: `read hostAccess []: want all, icmp, or ports such as tcp/10250`},
 				{value: `["all", "udp/53"]`, code: codeValue, message: `read hostAccess ["all", "udp/53"]: all leaves nothing to add, drop the others`},
@@ -153,10 +159,11 @@ func ipamKeys() []key {
 		meaning:  "The plugin that gives the guest its addresses, and that plugin's keys. It is for an interface on a switch that is not local.",
 		defWords: "none",
 		same:     []members{{`"up": true`, `"ipam": {}`}},
-		later:    only(`{}`), examples: []string{`{"type": "host-local"}`},
-		in:     `"switch": "bridge0", "ipam": %s`,
-		around: `"switch": "bridge0", "ipam": {"x": 1, %s}`,
-		rules:  []rule{{"anyOf": []rule{{"maxProperties": 0}, has("type")}}},
+		later:    only(`{}`),
+		examples: []string{`{"type": "host-local"}`},
+		in:       `"switch": "bridge0", "ipam": %s`,
+		around:   `"switch": "bridge0", "ipam": {"x": 1, %s}`,
+		rules:    []rule{{"anyOf": []rule{{"type": "object", "maxProperties": 0}, has("type")}}},
 		refused: []refusal{
 			{members: `"ipam": {"type": "host-local"}`, code: codeValue, message: `read ipam: only an interface on a switch can have one, add switch or drop ipam`},
 			{value: `{"x": 1}`, code: codeValue, message: `read ipam.type: missing, give one`},

@@ -14,7 +14,8 @@ func tapKeys() []key {
 			name: "name", forms: either(str(linkName())),
 			meaning:  "The tap's name.",
 			defWords: "CNI_IFNAME",
-			later:    only(), examples: []string{`"tap0"`},
+			later:    only(),
+			examples: []string{`"tap0"`},
 		},
 		key{
 			name: "uid", forms: either(num(0, maxOwner)),
@@ -31,9 +32,10 @@ func tapKeys() []key {
 		},
 		key{
 			name: "selinuxContext", forms: either(str(lineOrNothing())),
-			meaning: "The SELinux context of the tap; an empty one is none.",
-			def:     `""`,
-			later:   only(`""`), examples: []string{`"system_u:object_r:tun_t:s0"`},
+			meaning:  "The SELinux context of the tap; an empty one is none.",
+			def:      `""`,
+			later:    only(`""`),
+			examples: []string{`"system_u:object_r:tun_t:s0"`},
 		},
 		key{
 			name: "multiQueue", forms: either(flag()),
@@ -141,13 +143,15 @@ func guestKeys() []key {
 			name: "table", forms: either(num(0, maxUint32)),
 			meaning:  "The route's table in the guest.",
 			defWords: "not given",
-			later:    only(), examples: []string{`5`},
+			later:    only(),
+			examples: []string{`5`},
 		},
 		key{
 			name: "scope", forms: either(num(0, 255)),
 			meaning:  "The route's scope.",
 			defWords: "not given",
-			later:    only(), examples: []string{`0`},
+			later:    only(),
+			examples: []string{`0`},
 		},
 	)...)
 	keys = append(keys, key{

@@ -127,7 +127,8 @@ func runtimeKeys() []key {
 			meaning:  "Limits of the guest's rates.",
 			defWords: "no limits",
 			in:       `"runtimeConfig": {"bandwidth": %s}`,
-			later:    only(), examples: []string{`{"ingressRate": 1000000}`},
+			later:    only(),
+			examples: []string{`{"ingressRate": 1000000}`},
 		},
 		key{
 			name: podAnnotations, forms: either(obj()), open: true, nullable: true, in: in(podAnnotations),

@@ -3,18 +3,20 @@ package main
 func placementKeys() []key {
 	return []key{
 		{
-			name:    "placement",
-			forms:   either(word("pod", "host", "chained")),
-			meaning: "Where the tap is: in the pod's namespace, in the host's, or in the pod's on top of another plugin's interface.",
-			def:     `"pod"`,
-			later:   only(`"pod"`), examples: []string{`"host"`},
+			name:     "placement",
+			forms:    either(word("pod", "host", "chained")),
+			meaning:  "Where the tap is: in the pod's namespace, in the host's, or in the pod's on top of another plugin's interface.",
+			def:      `"pod"`,
+			later:    only(`"pod"`),
+			examples: []string{`"host"`},
 		},
 		{
-			name:    "device",
-			forms:   either(word("tap", "veth")),
-			meaning: "What the pod gets: a tap for a VM monitor, or a veth.",
-			def:     `"tap"`,
-			later:   only(`"tap"`), examples: []string{`"veth"`},
+			name:     "device",
+			forms:    either(word("tap", "veth")),
+			meaning:  "What the pod gets: a tap for a VM monitor, or a veth.",
+			def:      `"tap"`,
+			later:    only(`"tap"`),
+			examples: []string{`"veth"`},
 		},
 	}
 }

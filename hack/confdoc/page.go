@@ -164,7 +164,10 @@ func (w *writer) key(k key) {
 	if k.unit != "" {
 		w.linef("- Unit: %s", k.unit)
 	}
-	if d := defaultOf(k); d != "-" {
+	switch d := defaultOf(k); {
+	case k.required:
+		w.linef("- Default: none, it %s", d)
+	case d != "-":
 		w.linef("- Default: %s", d)
 	}
 	var examples []string

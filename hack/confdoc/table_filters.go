@@ -133,7 +133,7 @@ func forwardKeys() []key {
 		},
 		{
 			name: "ipMasq", forms: either(flag()),
-			meaning:  "Replace the source address of what guests send to others than vmtap's links.",
+			meaning:  "Replace the source address of what guests send out by links that are not vmtap's.",
 			def:      `false`,
 			later:    only(`false`),
 			examples: []string{`true`},

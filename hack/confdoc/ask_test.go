@@ -29,7 +29,7 @@ func (c call) parse() (config.Request, error) {
 }
 
 // block returns a plugin block with these members, and those that libcni puts
-// there.
+// there; in placement chained an earlier plugin's result is one.
 func block(members string) string {
 	given := map[string]any{}
 	_ = json.Unmarshal([]byte("{"+members+"}"), &given) // a mistake shows when it is parsed
@@ -38,6 +38,9 @@ func block(members string) string {
 		if _, ok := given[m[0]]; !ok {
 			all = append(all, fmt.Sprintf("%q: %q", m[0], m[1]))
 		}
+	}
+	if _, ok := given["prevResult"]; !ok && given["placement"] == "chained" {
+		all = append(all, `"prevResult": {}`)
 	}
 	if members != "" {
 		all = append(all, members)

@@ -96,11 +96,11 @@ func blockSchema(t table) rule {
 	}
 	s["propertyNames"] = rule{"not": rule{"pattern": `^(` + strings.Join(ours, "|") + `)\.[^/]*$`}}
 	delete(s, "required") // name and cniVersion come from the list
-	s["allOf"] = []rule{
-		when(is("local", false), has("switch")),
+	s["allOf"] = append(placementRules(),
+		when(is("local", false), rule{"anyOf": []rule{has("switch"), is("placement", "chained")}}),
 		when(rule{"required": []string{"ipam"}, "properties": rule{"ipam": rule{"type": "object", "minProperties": 1}}}, has("switch")),
 		when(is("locked", false), rule{"properties": rule{"guard": rule{"const": false}}}),
-	}
+	)
 	return s
 }
 

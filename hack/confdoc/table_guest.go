@@ -12,10 +12,15 @@ func tapKeys() []key {
 	}}, under("tap.",
 		key{
 			name: "name", forms: either(str(linkName())),
-			meaning:  "The tap's name.",
-			defWords: "CNI_IFNAME",
-			later:    only(),
-			examples: []string{`"tap0"`},
+			meaning:  "The tap's name in placement `chained`.",
+			notes:    []string{"In placement `pod` it is CNI_IFNAME, in placement `host` `vm<vmid>-if<idx>`."},
+			def:      `"tap0"`,
+			in:       `"placement": "chained", "tap": {"name": %s}`,
+			examples: []string{`"tap7"`},
+			refused: []refusal{
+				{members: `"tap": {"name": "tap0"}`, code: codeValue, message: `read tap.name "tap0": only for placement chained, in placement pod the tap's name is CNI_IFNAME, drop one of them`},
+				{value: `"eth0"`, code: codeValue, message: `read tap.name "eth0": that is CNI_IFNAME, the interface that the tap is joined to, choose another`, beyond: true},
+			},
 		},
 		key{
 			name: "uid", forms: either(num(0, maxOwner)),

@@ -1,26 +1,5 @@
 package main
 
-func placementKeys() []key {
-	return []key{
-		{
-			name:     "placement",
-			forms:    either(word("pod", "host", "chained")),
-			meaning:  "Where the tap is: in the pod's namespace, in the host's, or in the pod's on top of another plugin's interface.",
-			def:      `"pod"`,
-			later:    only(`"pod"`),
-			examples: []string{`"host"`},
-		},
-		{
-			name:     "device",
-			forms:    either(word("tap", "veth")),
-			meaning:  "What the pod gets: a tap for a VM monitor, or a veth.",
-			def:      `"tap"`,
-			later:    only(`"tap"`),
-			examples: []string{`"veth"`},
-		},
-	}
-}
-
 func switchKeys() []key {
 	top := key{
 		name:     "switch",
@@ -106,11 +85,12 @@ func localKeys() []key {
 		name:     "local",
 		forms:    either(flag(), obj()),
 		meaning:  "Host and guest are joined by a /31 and a /96 that follow from vmid and idx: true, false, or an object.",
-		defWords: "true without a switch, else false",
+		defWords: "true without a switch, false with one and in placement `chained`",
 		same: []members{
 			{`"up": true`, `"local": true`},
 			{`"local": true`, `"local": {}`},
 			{`"switch": "bridge0"`, `"switch": "bridge0", "local": false`},
+			{`"placement": "chained"`, `"placement": "chained", "local": false`},
 		},
 		around:   `"local": {%s}`,
 		rules:    []rule{when(is("inet6", false), hasNot("prefix6"))},

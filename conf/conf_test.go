@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/pkg/vmid"
 	"github.com/vmtap/vmtap/test/golden"
 )
 
@@ -70,10 +72,18 @@ func stdins(t *testing.T, file string) [][]byte {
 	if err := utils.ValidateNetworkName(l.Name); err != nil {
 		t.Fatal(err)
 	}
+	// containerd 1.6 knows 1.0.0 at most and reads cniVersion; newer runtimes
+	// take the newest of cniVersions.
+	if want := []string{"1.0.0", "1.1.0"}; l.CNIVersion != want[0] || !slices.Equal(l.CNIVersions, want) {
+		t.Errorf("cniVersion %q, cniVersions %q, want %q", l.CNIVersion, l.CNIVersions, want)
+	}
 	var all [][]byte
-	for _, p := range l.Plugins {
+	for i, p := range l.Plugins {
 		if p["type"] != "vmtap" {
 			continue
+		}
+		if i > 0 {
+			p["prevResult"] = map[string]any{"cniVersion": l.CNIVersion, "interfaces": []any{map[string]any{"name": "eth0", "sandbox": "/run/netns/p"}}}
 		}
 		p["name"], p["cniVersion"] = l.Name, l.CNIVersion
 		stdin, err := json.Marshal(p)
@@ -103,6 +113,14 @@ func state(t *testing.T, stdin []byte) plan.State {
 	var node plan.Node
 	if sw := req.Switch; sw != nil && !sw.Create {
 		node.Bridge = plan.Bridge{Name: sw.Interface, Kind: plan.KindBridge, MTU: config.DefaultMTU}
+	}
+	if req.Placement == config.PlacementChained {
+		node.Taken = plan.Taken{Name: req.IfName, LLAddr: vmid.DeriveLLAddr("the earlier plugin's", 0), MTU: config.DefaultMTU}
+		s, err := plan.New(&req, &node, plan.Claim{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
 	if err := plan.CheckNode(&req, &node); err != nil {
 		t.Fatal(err)

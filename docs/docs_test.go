@@ -161,9 +161,10 @@ func decode(text string) (v any, ok bool) {
 
 // list is a network configuration list.
 type list struct {
-	CNIVersion string           `json:"cniVersion"`
-	Name       string           `json:"name"`
-	Plugins    []map[string]any `json:"plugins"`
+	CNIVersion  string           `json:"cniVersion"`
+	CNIVersions []string         `json:"cniVersions"`
+	Name        string           `json:"name"`
+	Plugins     []map[string]any `json:"plugins"`
 }
 
 // TestJSON: each block of JSON is a configuration that vmtap accepts, or a
@@ -671,7 +672,7 @@ func example(t *testing.T) (config.Request, plan.State) {
 		t.Fatal(err)
 	}
 	p := l.Plugins[0]
-	p["cniVersion"], p["name"] = l.CNIVersion, l.Name
+	p["cniVersion"], p["name"] = slices.Max(l.CNIVersions), l.Name
 	req, err := parse(p, "VMID=5;VMNAME=web")
 	if err != nil {
 		t.Fatal(err)

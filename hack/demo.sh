@@ -68,10 +68,13 @@ mkdir "$tmp/net.d" "$tmp/lib"
 cp "$conf" "$tmp/net.d"
 network=$(sed -n 's/.*"name": *"\([^"]*\)".*/\1/p' "$conf" | head -n 1)
 show cat "$conf"
+sed -n 's/.*"type": *"\([^"]*\)".*/\1/p' "$conf" | while read -r plugin; do
+	[ "$plugin" = vmtap ] || hack/gotool.sh "$plugin" >/dev/null
+done
 
 # cni runs cnitool on the node. Its records go to a directory of the demo's: what
 # "ip netns exec" runs has mounts of its own.
-export NETCONFPATH=$tmp/net.d CNI_PATH=$root/bin
+export NETCONFPATH=$tmp/net.d CNI_PATH=$root/bin:$cache/cni
 cni() {
 	typed ip netns exec $node cnitool "$@" >&3
 	# shellcheck disable=SC2016 # expanded by the inner shell
@@ -89,7 +92,7 @@ cat "$tmp/result"
 echo
 echo "It took $((end - start)) ms, cnitool included."
 assignments=$("$tmp/cniresult" <"$tmp/result")
-lladdr='' addresses='' gateways='' mtu=0
+lladdr='' addresses='' gateways='' mtu=0 tap='' where=''
 eval "$assignments"
 
 step "What was made"
@@ -99,23 +102,36 @@ show ip -br -n $node address
 show ip -n $node route
 show ip -6 -n $node route
 
-step "A guest boots on the tap"
-args=("vmtap.addr=$addresses" "vmtap.gw=$gateways")
-[ "$mtu" = 0 ] || args+=("vmtap.mtu=$mtu")
-typed hack/guest/run.sh $pod eth0 "$lladdr" "${args[@]}"
-if [ "$(hack/accel.sh)" != kvm ]; then
-	echo "(without KVM: this takes some 10 seconds)"
+# boot boots a guest on the tap and waits until it has reached its gateway.
+boot() {
+	local netns=$pod args=("vmtap.addr=$addresses" "vmtap.gw=$gateways")
+	[ "$where" = pod ] || netns=$node
+	[ "$mtu" = 0 ] || args+=("vmtap.mtu=$mtu")
+	typed hack/guest/run.sh $netns "$tap" "$lladdr" "${args[@]}"
+	if [ "$(hack/accel.sh)" != kvm ]; then
+		echo "(without KVM: this takes some 10 seconds)"
+	fi
+	hack/guest/run.sh $netns "$tap" "$lladdr" "${args[@]}" </dev/null >"$tmp/guest" 2>&1 &
+	guest=$!
+	for ((i = 0; i < 300; i++)); do
+		! grep -q '^guest: ready' "$tmp/guest" || break
+		kill -0 "$guest" 2>/dev/null || break
+		sleep 0.2
+	done
+	tr -d '\r' <"$tmp/guest"
+	grep -q '^guest: ready' "$tmp/guest" || die "the guest did not get ready"
+	! grep -q '^guest: .*\(no answer\|duplicate address\)' "$tmp/guest" || die "the guest cannot reach its gateway"
+}
+
+if [ -n "$tap" ]; then
+	step "A guest boots on the tap"
+	boot
+else
+	step "The pod is no VM: it reaches its gateway itself"
+	for address in ${gateways//,/ }; do
+		show ip netns exec $pod ping -c 3 -i 0.2 -W 2 "$address"
+	done
 fi
-hack/guest/run.sh $pod eth0 "$lladdr" "${args[@]}" </dev/null >"$tmp/guest" 2>&1 &
-guest=$!
-for ((i = 0; i < 300; i++)); do
-	! grep -q '^guest: ready' "$tmp/guest" || break
-	kill -0 "$guest" 2>/dev/null || break
-	sleep 0.2
-done
-tr -d '\r' <"$tmp/guest"
-grep -q '^guest: ready' "$tmp/guest" || die "the guest did not get ready"
-! grep -q '^guest: .*\(no answer\|duplicate address\)' "$tmp/guest" || die "the guest cannot reach its gateway"
 
 step "The node reaches the guest"
 for address in ${addresses//,/ }; do
@@ -127,9 +143,11 @@ cni check "$network" /var/run/netns/$pod
 echo "It is."
 
 step "DEL: the guest is switched off and the pod goes"
-kill "$guest"
-wait "$guest" 2>/dev/null || true
-guest=
+if [ -n "$guest" ]; then
+	kill "$guest"
+	wait "$guest" 2>/dev/null || true
+	guest=
+fi
 start=$(milliseconds)
 cni del "$network" /var/run/netns/$pod
 end=$(milliseconds)

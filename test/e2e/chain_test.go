@@ -30,7 +30,12 @@ type chain struct {
 // newChain makes a network of these blocks, each without name and version.
 func (n *node) newChain(t *testing.T, specVersion string, blocks ...string) *chain {
 	t.Helper()
-	text := fmt.Sprintf(`{"cniVersion": %q, "name": "vmnet", "plugins": [%s]}`, specVersion, strings.Join(blocks, ", "))
+	return n.chainOf(t, fmt.Sprintf(`{"cniVersion": %q, "name": "vmnet", "plugins": [%s]}`, specVersion, strings.Join(blocks, ", ")))
+}
+
+// chainOf makes the network of a conflist.
+func (n *node) chainOf(t *testing.T, text string) *chain {
+	t.Helper()
 	list, err := libcni.NetworkConfFromBytes([]byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +44,9 @@ func (n *node) newChain(t *testing.T, specVersion string, blocks ...string) *cha
 	for _, p := range list.Plugins {
 		if p.Network.Type != "vmtap" {
 			path = append(path, cni.Reference(t, source, p.Network.Type))
+		}
+		if p.Network.IPAM.Type != "" {
+			cni.Reference(t, source, p.Network.IPAM.Type)
 		}
 	}
 	return &chain{n, libcni.NewCNIConfigWithCacheDir(path, t.TempDir(), onNode{n.NS}), list}
@@ -211,7 +219,7 @@ func TestChainFirewall(t *testing.T) {
 // pinger returns the ping of a guest, be it a VM or the pod itself.
 func (a *attachment) pinger(t *testing.T, p *pod) func(dst string, want bool) error {
 	t.Helper()
-	if !p.hasVeth(t) {
+	if a.isVM() {
 		g := a.boot(p)
 		return func(dst string, want bool) error { return g.Ping(netip.MustParseAddr(dst), patience(want)) }
 	}
@@ -224,15 +232,9 @@ func (a *attachment) pinger(t *testing.T, p *pod) func(dst string, want bool) er
 	}
 }
 
-// hasVeth reports whether the pod itself is the guest.
-func (p *pod) hasVeth(t *testing.T) bool {
-	t.Helper()
-	for _, l := range links(t, p.NS) {
-		if l.Name == "eth0" && l.Info.Kind == "veth" {
-			return true
-		}
-	}
-	return false
+// isVM reports whether the guest is a VM, or the pod itself.
+func (a *attachment) isVM() bool {
+	return a.Interfaces[len(a.Interfaces)-1].Sandbox == a.call.ContainerID
 }
 
 // TestChainPortmap: a port of the host reaches the guest, over UDP a VM and
@@ -261,7 +263,7 @@ func TestChainPortmap(t *testing.T) {
 // of TCP.
 func (a *attachment) serve(t *testing.T, p *pod) {
 	t.Helper()
-	if !p.hasVeth(t) {
+	if a.isVM() {
 		a.boot(p)
 		return
 	}

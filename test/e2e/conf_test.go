@@ -6,28 +6,35 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
-	"github.com/vmtap/vmtap/pkg/config"
-	"github.com/vmtap/vmtap/pkg/plan"
 	"github.com/vmtap/vmtap/test/guest"
 	"github.com/vmtap/vmtap/test/netns"
 )
 
-// readExample returns the plugin's block of a file in conf/ as a runtime
-// passes it: with the list's name and version in it.
+// readExample returns a file in conf/. Where host-local is in it, it keeps its
+// leases in a directory of the test's.
 func readExample(t *testing.T, file string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("../../conf", file))
+	text, err := os.ReadFile(filepath.Join(source, "conf", file))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return strings.ReplaceAll(string(text), `"type": "host-local",`, fmt.Sprintf(`"type": "host-local", "dataDir": %q,`, t.TempDir()))
+}
+
+// exampleBlock returns the one block of a file in conf/ as a runtime that knows
+// no newer version passes it: with the list's name and version in it.
+func exampleBlock(t *testing.T, file string) string {
+	t.Helper()
 	var list struct {
 		Name       string
 		CNIVersion string
 		Plugins    []map[string]any
 	}
-	if err := json.Unmarshal(text, &list); err != nil {
+	if err := json.Unmarshal([]byte(readExample(t, file)), &list); err != nil {
 		t.Fatal(err)
 	}
 	if len(list.Plugins) != 1 {
@@ -35,59 +42,54 @@ func readExample(t *testing.T, file string) string {
 	}
 	block := list.Plugins[0]
 	block["name"], block["cniVersion"] = list.Name, list.CNIVersion
-	text, err = json.Marshal(block)
+	text, err := json.Marshal(block)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
 }
 
-// TestConf runs each example of conf/: ADD, CHECK, a guest that reaches its
-// gateway, DEL. The second round leaves the node as the first did.
+// TestConf runs each example of conf/, as libcni does, in the versions that it
+// has for old and new runtimes: ADD, CHECK, a guest that reaches its gateway,
+// DEL. The second round leaves the node as the first did.
 func TestConf(t *testing.T) {
-	files, err := filepath.Glob("../../conf/*.conflist")
-	if err != nil || len(files) < 4 {
+	files, err := filepath.Glob(filepath.Join(source, "conf/*.conflist"))
+	if err != nil || len(files) < 8 {
 		t.Fatalf("%d examples, %v", len(files), err)
 	}
 	for _, path := range files {
 		file := filepath.Base(path)
 		t.Run(file, func(t *testing.T) {
-			block := readExample(t, file)
-			req, err := config.Parse(config.Input{Stdin: []byte(block), ContainerID: "p", IfName: "eth0", Netns: "/run/netns/p"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if plan.UsesRDomains(&req) {
+			if strings.Contains(readExample(t, file), `"rdomain"`) {
 				netns.NeedsVRF(t)
 			}
 			n := newNode(t)
-			if req.Switch != nil && !req.Switch.Create {
-				n.Run(t, "ip", "link", "add", req.Switch.Interface, "type", "bridge")
-			}
-			n.runExample(t, block)
+			noDAD(t, n.NS)
+			text := readExample(t, file)
+			old := regexp.MustCompile(`"cniVersions": .*\n`).ReplaceAllString(text, "")
+			n.runExample(t, n.chainOf(t, text), "1.1.0")
 			first := takeAll(t, n.NS)
-			n.runExample(t, block)
+			n.runExample(t, n.chainOf(t, old), "1.0.0")
 			first.wantSame(t)
 		})
 	}
 }
 
-func (n *node) runExample(t *testing.T, block string) {
+// runExample runs a pod's life in a network.
+func (n *node) runExample(t *testing.T, c *chain, version string) {
 	t.Helper()
+	expect(t, "version", c.list.CNIVersion, version)
 	p := n.newPod(t, "p")
-	a := p.add(t, "eth0", block) // and CHECK
-	g, c := a.boot(p), a.guestConfig()
-	for _, gateway := range gateways(c) {
-		if err := g.Ping(gateway, answered); err != nil {
-			t.Error(err)
+	noDAD(t, p.NS)
+	t.Run(version, func(t *testing.T) { // which ends with DEL
+		a := c.add(t, p, nil) // and CHECK
+		ping := a.pinger(t, p)
+		for _, gateway := range gateways(a.guestConfig()) {
+			wantReached(t, gateway.String(), true, ping(gateway.String(), true))
 		}
-	}
-	if fault := n.Check(t, a.call); fault != nil {
-		t.Errorf("CHECK with a guest: %s", fault)
-	}
-	a.del()
-	n.noVMLinks(t)
-	p.onlyLoopback(t)
+		c.check(t, p, nil, "")
+	})
+	closeNS(t, p)
 }
 
 // TestTenants runs the examples of two tenants on one node, with VMs of
@@ -106,7 +108,7 @@ func TestTenants(t *testing.T) {
 	}
 	var all []vm
 	for _, file := range []string{"10-local.conflist", "30-tenant-a.conflist", "31-tenant-b.conflist"} {
-		block := readExample(t, file)
+		block := exampleBlock(t, file)
 		for i := range 2 {
 			name := fmt.Sprint(file[:2], "-", i)
 			p := n.newPod(t, name)

@@ -30,6 +30,9 @@ type resident struct {
 	layer3 string // the host's link
 }
 
+// inHost puts a tap into the host's namespace.
+const inHost = `, "placement": "host"`
+
 // rdomainTown is a node with guests of four rdomains on two switches and on
 // none. Rdomain 0 has a way out, to a host that answers.
 func rdomainTown(t *testing.T) (*node, []resident) {
@@ -46,12 +49,12 @@ func rdomainTown(t *testing.T) (*node, []resident) {
 	var all []resident
 	for _, r := range []struct{ name, rdomain, block string }{
 		{"a0", "10", inRDomains("bridge10", "", "10")},
-		{"a1", "10", inRDomains("bridge10", "", "10")},
+		{"a1", "10", inRDomains("bridge10", "", "10") + inHost},
 		{"a2", "10", `"rdomain": 10`},
 		{"b0", "20", inRDomains("bridge20", "", "20")},
-		{"b1", "20", inRDomains("bridge10", "20", "10")},
+		{"b1", "20", inRDomains("bridge10", "20", "10") + inHost},
 		{"c0", "30", inRDomains("bridge20", "30", "20")},
-		{"d0", "0", inRDomains("bridge10", "0", "10")},
+		{"d0", "0", inRDomains("bridge10", "0", "10") + inHost},
 		{"d1", "0", ""},
 	} {
 		p := n.newPod(t, r.name)

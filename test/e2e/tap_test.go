@@ -9,16 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/test/guest"
+	"github.com/vmtap/vmtap/test/netns"
 )
 
-// openAs opens a tap of the pod's as an unprivileged VM monitor does: a process
-// of this user and group, in the pod's namespace.
-func (p *pod) openAs(tap string, uid, gid int, flags uint16) (fd int, err error) {
+// openAs opens a tap as an unprivileged VM monitor does: a process of this user
+// and group, in the tap's namespace.
+func openAs(ns *netns.NS, tap string, uid, gid int, flags uint16) (fd int, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // and never unlocked: the thread keeps what it is made, and ends
-		p.Do(func() { fd, err = openHere(tap, uid, gid, flags) })
+		ns.Do(func() { fd, err = openHere(tap, uid, gid, flags) })
 	}()
 	<-done
 	return fd, err
@@ -71,25 +72,32 @@ func TestTapOpenedByUser(t *testing.T) {
 		{"the user, not the group", `{"uid": 107, "gid": 107}`, 107, 5, unix.EPERM},
 		{"the group, not the user", `{"uid": 107, "gid": 107}`, 5, 107, unix.EPERM},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			n := newNode(t)
-			p := n.newPod(t, "p")
-			p.add(t, "eth0", conf(`"tap": `+c.tap))
-			for range 2 { // the VM monitor is killed and started anew
-				fd, err := p.openAs("eth0", c.uid, c.gid, 0)
-				if !errors.Is(err, c.want) {
-					t.Fatalf("got %v, want %v", err, c.want)
+		for _, placement := range []string{"pod", "host", "chained"} {
+			t.Run(placement+", "+c.name, func(t *testing.T) {
+				n := newNode(t)
+				p := n.newPod(t, "p")
+				call := p.call("eth0", "")
+				if placement == "chained" {
+					call, _, _ = p.addEarlier(t, "ptp", "")
 				}
-				if err == nil {
-					if _, err := p.openAs("eth0", c.uid, c.gid, 0); !errors.Is(err, unix.EBUSY) {
-						t.Errorf("second opener: %v, want EBUSY", err)
+				call.Conf = conf(fmt.Sprintf(`"placement": %q, "tap": %s`, placement, c.tap))
+				ns, tap := n.add(t, call).tap(p)
+				for range 2 { // the VM monitor is killed and started anew
+					fd, err := openAs(ns, tap, c.uid, c.gid, 0)
+					if !errors.Is(err, c.want) {
+						t.Fatalf("got %v, want %v", err, c.want)
 					}
-					if err := unix.Close(fd); err != nil {
-						t.Error(err)
+					if err == nil {
+						if _, err := openAs(ns, tap, c.uid, c.gid, 0); !errors.Is(err, unix.EBUSY) {
+							t.Errorf("second opener: %v, want EBUSY", err)
+						}
+						if err := unix.Close(fd); err != nil {
+							t.Error(err)
+						}
 					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -108,13 +116,13 @@ func TestTapQueues(t *testing.T) {
 			if c.multiQueue {
 				right, wrong = wrong, right
 			}
-			if _, err := p.openAs("eth0", 107, 107, wrong); !errors.Is(err, unix.EINVAL) {
+			if _, err := openAs(p.NS, "eth0", 107, 107, wrong); !errors.Is(err, unix.EINVAL) {
 				t.Errorf("opened with the other flag: %v, want EINVAL", err)
 			}
 			for range 2 { // the VM monitor is killed and started anew
 				var fds []int
 				for {
-					fd, err := p.openAs("eth0", 107, 107, right)
+					fd, err := openAs(p.NS, "eth0", 107, 107, right)
 					if err != nil || len(fds) == 4 {
 						if len(fds) != c.queues {
 							t.Errorf("%d queues opened, want %d: %v", len(fds), c.queues, err)

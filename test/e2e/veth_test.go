@@ -134,3 +134,52 @@ func TestVethIsNotDeceived(t *testing.T) {
 		t.Errorf("who has the gateway's address: %s, want %s", out, mac)
 	}
 }
+
+// TestVethBesideOthers: in a pod that has a default route already, the other
+// stays the first choice, and each interface's gateway is reached over it.
+func TestVethBesideOthers(t *testing.T) {
+	n := newNode(t)
+	p := n.newPod(t, "p")
+	noDAD(t, n.NS, p.NS)
+	ptp := n.reference(t, "ptp")
+	if _, fault := ptp.Add(t, p.call("eth0", earlierConf(t, "ptp"))); fault != nil {
+		t.Fatal(fault)
+	}
+	before := p.Run(t, "ip", "route", "show", "default") + p.Run(t, "ip", "-6", "route", "show", "default")
+	for i := range 2 {
+		a := p.add(t, fmt.Sprint("net", i), conf(`"device": "veth"`))
+		for family, gateway := range map[string]string{"-4": a.IPs[0].Gateway.String(), "-6": a.IPs[1].Gateway.String()} {
+			got := p.Run(t, "ip", family, "route", "show", "default", "dev", a.call.IfName)
+			if want := fmt.Sprintf("default via %s proto static metric %d", gateway, 1025+i); !strings.Contains(got, want) {
+				t.Errorf("default route: %q, want %q", got, want)
+			}
+			p.pingFrom(t, gateway)
+		}
+	}
+	for _, line := range strings.Split(strings.TrimSpace(before), "\n") {
+		family := map[bool]string{true: "-6", false: "-4"}[strings.Contains(line, "fd09")]
+		first, _, _ := strings.Cut(p.Run(t, "ip", family, "route", "show", "default"), "\n")
+		expect(t, "first choice", strings.TrimSpace(first), strings.TrimSpace(line))
+	}
+}
+
+// TestVethInRDomain: a pod that is no VM is in its rdomain, on a switch and
+// without one.
+func TestVethInRDomain(t *testing.T) {
+	n := newVRFNode(t)
+	for name, block := range map[string]string{"local": `"rdomain": 10`, "switch": inRDomains("bridge10", "", "10")} {
+		p := n.newPod(t, name)
+		a := p.add(t, "eth0", conf(block+`, "device": "veth"`))
+		vm := n.newPod(t, name+"-vm")
+		same := vm.add(t, "eth0", conf(block))
+		other := n.newPod(t, name+"-other")
+		apart := other.add(t, "eth0", conf(`"rdomain": 20`))
+		same.boot(vm)
+		apart.boot(other)
+		for i := range a.IPs {
+			p.pingFrom(t, a.IPs[i].Gateway.String())
+			p.pingFrom(t, same.IPs[i].Address.IP.String())
+			p.silent(t, apart.IPs[i].Address.IP.String())
+		}
+	}
+}

@@ -1,6 +1,10 @@
 package kernel
 
 import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
 )
@@ -51,8 +55,14 @@ func (s *Session) Join(state *plan.State) error {
 // the tap, and what joined the other plugin's interface to it. There is none
 // if the namespace is gone, or is no pod's.
 func (s *Session) deleteChained(a config.Attachment) error {
-	if a.Netns == "" || s.openPod(a.Netns, false) != nil {
-		return nil //nolint:nilerr // nothing of ours is where no ADD could be
+	if a.Netns == "" {
+		return nil
+	}
+	switch err := s.openPod(a.Netns, false); {
+	case noNetns(err):
+		return nil
+	case err != nil:
+		return err
 	}
 	var taken, tap *link
 	err := s.pod.do(getLink(0, a.IfName, &taken), getLink(0, plan.AttachmentName(a.ContainerID, a.IfName), &tap))
@@ -69,6 +79,14 @@ func (s *Session) deleteChained(a config.Attachment) error {
 		return nil
 	}
 	return s.pod.do(deleteLink(tap.index, tap.name))
+}
+
+// noNetns reports whether an error of openPod says that no ADD can have made
+// anything there, and not that the process or the node lacks something.
+func noNetns(err error) bool {
+	var coded *config.Error
+	return errors.As(err, &coded) && coded.Code == config.CodeEnvironment &&
+		!errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) && !errors.Is(err, unix.ENOMEM)
 }
 
 // freeIngress takes away the qdisc of an interface whose frames all go to the

@@ -47,6 +47,9 @@ func TestChooseFirstInterface(t *testing.T) {
 		{name: "vm7's interface 1 is no obstacle", host: hostWith("vm7-if1 100.64.7.5"), want: Claim{VMID: 7}},
 
 		{name: "dead gateway", host: hostWith("vm7-gw0 gw:c0@eth0"), want: Claim{VMID: 7, DeadGateway: "vm7-gw0"}},
+		{name: "dead gateway in the host's namespace", host: hostWith("vm7-gw0 gw:c0@eth0", "vm7-gp0"), change: inHost, want: Claim{VMID: 7, DeadGateway: "vm7-gw0"}},
+		{name: "gateway's other end taken", host: hostWith("vm7-gp0"), change: veth, want: Claim{VMID: 8}},
+		{name: "gateway's other end is another's in placement pod", host: hostWith("vm7-gp0"), want: Claim{VMID: 7}},
 		{name: "dead gateway, guest4 taken", host: hostWith("vm7-gw0 gw:c0@eth0", "vm99-if0 100.64.7.3"), want: Claim{VMID: 8}},
 		{name: "gateway alive, host link renamed", host: hostWith("vm7-gw0 gw:c0@eth0", "renamed c0@eth0"), want: Claim{VMID: 8}},
 		{name: "dead gateway further on", host: hostWith("vm7-if0 vm7", "vm8-gw0 gw:c0@eth0"), want: Claim{VMID: 8, DeadGateway: "vm8-gw0"}},

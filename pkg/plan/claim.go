@@ -184,6 +184,9 @@ func (c *chooser) tryInterface(id uint32, idx int) (claim Claim, holder string, 
 		if found == nil {
 			continue
 		}
+		if name == vmid.GatewayPeer(id, idx) && claim.DeadGateway != "" {
+			continue // it goes with the gateway
+		}
 		if name == gateway {
 			dead, err := c.isDead(found)
 			if err != nil {
@@ -215,6 +218,9 @@ func (c *chooser) isDead(gateway *Found) (bool, error) {
 // interfaceNames are the names that (vmid, idx) stands for.
 func (c *chooser) interfaceNames(id uint32, idx int) []string {
 	names := []string{vmid.HostLink(id, idx), vmid.Gateway(id, idx)}
+	if gatewayInHost(c.req) {
+		names = append(names, vmid.GatewayPeer(id, idx)) // after the gateway, see tryInterface
+	}
 	if guest4 := c.guest4(id, idx); guest4.IsValid() {
 		names = append(names, addrName(guest4))
 	}

@@ -155,11 +155,17 @@ func (s *State) addGateway(req *config.Request) {
 	}
 	s.GatewayPeer = s.silentLink(name, KindVeth, s.linkAddr(vmid.RoleGatewayPod))
 	s.GatewayPeer.Peer = name
-	if req.Placement == config.PlacementHost || req.Device == config.DeviceVeth {
+	if gatewayInHost(req) {
 		s.GatewayPeer.Name = vmid.GatewayPeer(s.Claim.VMID, s.Claim.Idx)
 		s.Gateway.Peer = s.GatewayPeer.Name
 		s.GatewayPeer.Pod, s.GatewayPeer.PodGroup = false, false
 	}
+}
+
+// gatewayInHost reports whether both ends of the gateway are in the host's
+// namespace: there the guest's frames come in.
+func gatewayInHost(req *config.Request) bool {
+	return req.Placement == config.PlacementHost || req.Device == config.DeviceVeth
 }
 
 // addLayer3 makes a link the host's side of a local interface.

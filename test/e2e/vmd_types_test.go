@@ -50,6 +50,7 @@ func TestTypeAllowList(t *testing.T) {
 		{"with the VRF's altname", "bridge", "mine", []string{"rdomain10"}, rdomain, 7, []string{`"mine"`, "not a VRF"}},
 		{"named like the host link", "bridge macvlan tun veth", "vm5-if0", []string{mark}, "", 100, []string{"vm5-if0"}},
 		{"named like the gateway", "bridge macvlan tun veth", "vm5-gw0", nil, createConf, 100, []string{"vm5-gw0"}},
+		{"named like the gateway's other end", "bridge macvlan tun veth", "vm5-gp0", nil, createConf + `, "placement": "host"`, 100, []string{"vm5-gp0"}},
 		{"marked like a gateway that is dead", "bridge macvlan tun", "vm5-gw0", []string{"gw:q@eth0"}, createConf, 100, []string{"vm5-gw0"}},
 
 		{"found by DEL, marked, of another kind", "bridge macvlan", "mine", []string{attachment, mark}, "", 0, nil},

@@ -124,9 +124,7 @@ func (s *Session) deleteAll(garbage []attachmentLinks) error {
 		if h != nil {
 			containerID, _, _ := plan.AttachmentOf(h.altNames)
 			errs = append(errs, s.releaseClaims(containerID, h, going))
-			if h.netns >= 0 {
-				groups = append(groups, deleteGroup(uint32(h.index), h.netns, h.name))
-			}
+			groups = append(groups, g.deleteTogether()...)
 		}
 		for _, l := range []*link{g.gateway, h} { // the gateway never stands without its host link
 			if l != nil {

@@ -3,6 +3,8 @@ package kernel
 import (
 	"errors"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
 )
@@ -23,10 +25,8 @@ func (s *Session) Delete(a config.Attachment) error {
 	if err := s.releaseClaims(a.ContainerID, hostLink, nil); err != nil {
 		return err
 	}
-	if hostLink.netns >= 0 {
-		if err := s.host.do(deleteGroup(uint32(hostLink.index), hostLink.netns, hostLink.name)); err != nil {
-			return err
-		}
+	if err := s.host.do(links.deleteTogether()...); err != nil {
+		return err
 	}
 	if links, err = s.findAttachment(a); err != nil {
 		return err
@@ -37,6 +37,29 @@ func (s *Session) Delete(a config.Attachment) error {
 // attachmentLinks are an attachment's links in the host's namespace, nil
 // where there is none.
 type attachmentLinks struct{ hostLink, gateway *link }
+
+// deleteTogether returns what deletes the links with one wait in the kernel for
+// all: they are in one netdev group, whose number is the host link's ifindex,
+// either the pod's, which take the host's with them, or the host's, which come
+// into it just before. A configuration's groups have lower numbers.
+func (l attachmentLinks) deleteTogether() []*message {
+	h, g := l.hostLink, l.gateway
+	if h == nil {
+		return nil
+	}
+	group := uint32(h.index)
+	switch {
+	case g != nil && g.netns < 0:
+		return []*message{
+			setLink(g.index, g.name, change{group: group}).allow(unix.ENODEV),
+			setLink(h.index, h.name, change{group: group}).allow(unix.ENODEV),
+			deleteGroup(group, g.netns, h.name),
+		}
+	case h.netns >= 0:
+		return []*message{deleteGroup(group, h.netns, h.name)}
+	}
+	return nil // it is alone
+}
 
 // findAttachment finds links by their altnames and drops those that are not
 // what vmtap makes.

@@ -16,10 +16,15 @@ func cniError(err error) error {
 	if err == nil {
 		return nil
 	}
+	return coded(err)
+}
+
+// coded is cniError for what is an error.
+func coded(err error) *types.Error {
 	code := config.CodeIO
-	var coded *config.Error
-	if errors.As(err, &coded) {
-		code = coded.Code
+	var own *config.Error
+	if errors.As(err, &own) {
+		code = own.Code
 	}
 	return types.NewError(uint(code), oneLine(err.Error()), "")
 }

@@ -19,12 +19,20 @@ import (
 // Plugin is one call of the plugin. Its verbs must run on one OS thread
 // (runtime.LockOSThread), whose network namespace is the host's.
 type Plugin struct {
-	Stdout io.Writer // takes the result and nothing else
+	Stdout io.Writer // takes the result or the error and nothing else
+
+	stdin []byte // what skel read of it before a verb began
 }
 
 // Funcs returns the verbs for skel.
 func (p *Plugin) Funcs() skel.CNIFuncs {
-	return skel.CNIFuncs{Add: p.Add, Check: p.Check, Del: p.Del, GC: p.GC, Status: p.Status}
+	noted := func(verb func(*skel.CmdArgs) error) func(*skel.CmdArgs) error {
+		return func(args *skel.CmdArgs) error {
+			p.stdin = args.StdinData
+			return verb(args)
+		}
+	}
+	return skel.CNIFuncs{Add: noted(p.Add), Check: noted(p.Check), Del: noted(p.Del), GC: noted(p.GC), Status: noted(p.Status)}
 }
 
 // Versions returns the versions of the CNI specification that the plugin

@@ -9,8 +9,6 @@ import (
 	"runtime"
 	"syscall"
 
-	"github.com/containernetworking/cni/pkg/skel"
-
 	"github.com/vmtap/vmtap/pkg/plugin"
 )
 
@@ -27,7 +25,9 @@ func main() {
 	// end without a word.
 	signal.Ignore(syscall.SIGPIPE)
 	p := &plugin.Plugin{Stdout: os.Stdout}
-	skel.PluginMainFuncs(p.Funcs(), plugin.Versions(), about())
+	if !p.Call(os.Stdin, about()) {
+		os.Exit(1)
+	}
 }
 
 func about() string {

@@ -166,7 +166,8 @@ func TestAllow(t *testing.T) {
 		{"lladdr by capability", ``, `"capabilities": {"mac": true}, "runtimeConfig": {"mac": "` + mac + `"}`, ``, ``},
 		{"lladdr by capability, Multus sends it twice", ``, `"capabilities": {"mac": true}, "runtimeConfig": {"mac": "` + mac + `"}`, "MAC=" + mac, ``},
 		{"lladdr by capability, another besides", ``, `"capabilities": {"mac": true}, "runtimeConfig": {"mac": "` + mac + `"}`, "MAC=02:00:00:00:00:03", `choose CNI_ARGS MAC "02:00:00:00:00:03": not allowed, allow.lladdr is not given`},
-		{"lladdr, capability not declared", ``, `"runtimeConfig": {"mac": "` + mac + `"}`, "MAC=" + mac, `choose CNI_ARGS MAC "` + mac + `": not allowed, allow.lladdr is not given`},
+		{"lladdr, capabilities taken out of the request", ``, `"runtimeConfig": {"mac": "` + mac + `"}`, "MAC=" + mac, ``},
+		{"lladdr, capability not declared", ``, `"capabilities": {"ips": true}, "runtimeConfig": {"mac": "` + mac + `"}`, "MAC=" + mac, `choose CNI_ARGS MAC "` + mac + `": not allowed, allow.lladdr is not given`},
 		{"ips by capability", ``, `"capabilities": {"ips": true}, "runtimeConfig": {"ips": ["100.64.7.3"]}`, ``, ``},
 
 		{"rdomain, none listed", ``, annotations("rdomain=10"), ``, `choose annotation vmtap.dev/rdomain "10": not allowed, allow.rdomain is not given`},

@@ -32,22 +32,26 @@ type runtimeConfig struct {
 
 // readRuntime reads runtimeConfig. A runtime sends only what capabilities
 // declare, so what is there without is not looked at; but for the bandwidth,
-// which a caller would miss.
+// which a caller would miss. The specification has the runtime take the
+// capabilities out of the request; libcni leaves them in. Where there are none
+// all was declared.
 func readRuntime(top *fields) runtimeConfig {
-	declared := readCapabilities(top)
+	names := readCapabilities(top)
+	_, given := top.injected("capabilities")
+	declared := func(key string) bool { return !given || slices.Contains(names, key) }
 	f := top.injectedObject("runtimeConfig")
 	if n, ok := f.anyCase(runtimeBandwidth); ok {
 		n.notYet()
 	}
 	var r runtimeConfig
-	if n, ok := f.anyCase(runtimeMAC); ok && slices.Contains(declared, runtimeMAC) {
+	if n, ok := f.anyCase(runtimeMAC); ok && declared(runtimeMAC) {
 		r.lladdr = parsed(n, parseLLAddr)
 	}
-	if n, ok := f.anyCase(runtimeIPs); ok && slices.Contains(declared, runtimeIPs) {
+	if n, ok := f.anyCase(runtimeIPs); ok && declared(runtimeIPs) {
 		r.ips = parsedAll(n.items(), parseIP)
 	}
 	all := &fields{node: node{problem: top.problem}}
-	if n, ok := f.anyCase(runtimeAnnotations); ok && slices.Contains(declared, runtimeAnnotations) {
+	if n, ok := f.anyCase(runtimeAnnotations); ok && declared(runtimeAnnotations) {
 		all = n.fields()
 	}
 	r.annotations, r.kubevirtName = readAnnotations(all)

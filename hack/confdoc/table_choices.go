@@ -144,7 +144,7 @@ func cniArgsKeys() []key {
 				{value: "yes", code: codeArgs, message: `read CNI_ARGS IgnoreUnknown "yes": want 1 or 0`},
 				{args: "VMDI=1", code: codeArgs, message: `read CNI_ARGS: "VMDI" is unknown, did you mean VMID?`},
 				{args: "VMID=7;", code: codeArgs, message: `read CNI_ARGS: "" is not KEY=value`},
-				{args: "VMID=7;VMID=7", code: codeArgs, message: `read CNI_ARGS: "VMID" stands twice`},
+				{args: "VMID=7;VMID=8", code: codeArgs, message: `read CNI_ARGS: "VMID" stands twice, as "7" and as "8"`},
 			},
 		},
 	)

@@ -78,7 +78,7 @@ func specKeys() []key {
 		},
 		{
 			name: "runtimeConfig", forms: either(obj()), open: true, nullable: true,
-			meaning:  "What the runtime sends for the declared capabilities, see [below](#what-the-runtime-sends).",
+			meaning:  "What the runtime sends for the declared capabilities, see [below](#what-the-runtime-sends). Where it took `capabilities` out of the request all counts as declared.",
 			defWords: "none",
 			examples: []string{`{"mac": "02:00:00:00:00:02"}`, `null`},
 		},

@@ -120,7 +120,7 @@ func TestSpecCNIArgs(t *testing.T) {
 		p := s.newPod(t, "p")
 		before := takeAll(t, s.NS, p.NS)
 		for args, word := range map[string]string{
-			"VMID=7;FOO=BAR": "FOO", "FOO=BAR;IgnoreUnknown=0": "FOO", "VMID": "VMID", "=7": "=7", "VMID=7;VMID=7": "VMID", "VMID=7;;": "KEY=value", "IgnoreUnknown=x": "IgnoreUnknown",
+			"VMID=7;FOO=BAR": "FOO", "FOO=BAR;IgnoreUnknown=0": "FOO", "VMID": "VMID", "=7": "=7", "VMID=7;VMID=8": "VMID", "VMID=7;;": "KEY=value", "IgnoreUnknown=x": "IgnoreUnknown",
 		} {
 			call := p.call("eth0", s.block(""))
 			call.Args = args

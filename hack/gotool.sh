@@ -18,6 +18,12 @@ cnitool)
 	package=github.com/containernetworking/cni/cnitool
 	version=v1.3.1
 	;;
+multus)
+	dir=$cache/cni
+	package=gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/multus
+	module=$root/hack/multus # go install wants a list of its versions, which the module proxy does not give
+	version=$(sed -n 's/^require .*multus-cni.v4 //p' "$module/go.mod")
+	;;
 bridge | ptp)
 	dir=$cache/cni
 	package=github.com/containernetworking/plugins/plugins/main/$1
@@ -34,7 +40,7 @@ bandwidth | firewall | portmap | tuning)
 	version=v1.9.1
 	;;
 *)
-	die "usage: hack/gotool.sh golangci-lint|cnitool|bandwidth|bridge|firewall|host-local|portmap|ptp|tuning"
+	die "usage: hack/gotool.sh golangci-lint|cnitool|bandwidth|bridge|firewall|host-local|portmap|multus|ptp|tuning"
 	;;
 esac
 
@@ -42,6 +48,10 @@ mkdir -p "$dir"
 tool=$dir/$1
 if ! go version -m "$tool" 2>/dev/null | grep -Eq "^[[:space:]]mod[[:space:]].*[[:space:]]$version([[:space:]]|$)"; then
 	say "building $package@$version"
-	(cd / && GOFLAGS='' GOBIN=$dir CGO_ENABLED=0 go install "$package@$version")
+	if [ -n "${module:-}" ]; then
+		(cd "$module" && GOFLAGS='' CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$tool" "$package")
+	else
+		(cd / && GOFLAGS='' GOBIN=$dir CGO_ENABLED=0 go install "$package@$version")
+	fi
 fi
 echo "$tool"

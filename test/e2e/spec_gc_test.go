@@ -71,7 +71,7 @@ func TestSpecGCCarriesOn(t *testing.T) {
 		const pods = 3
 		fill := func() {
 			for i := range pods {
-				s.attach(t, s.newPod(t, fmt.Sprint("p", i)), "eth0", s.switched())
+				s.attach(t, s.newPod(t, fmt.Sprint("refused", i)), "eth0", s.switched())
 			}
 		}
 		fill()

@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"net"
 	"testing"
+
+	types100 "github.com/containernetworking/cni/pkg/types/100"
 )
 
 // TestSpecCapabilities: of CONVENTIONS.md those that say what an interface has:
@@ -127,5 +130,35 @@ func TestSpecCNIArgs(t *testing.T) {
 			wantFault(t, s.run(t, call.Conf, variables("ADD", call, s.Bin)).fault(t), 4, "CNI_ARGS", word)
 		}
 		before.wantUnchanged(t)
+	})
+}
+
+// TestSpecChained: vmtap as a later plugin of a chain gives the earlier one's
+// interface, whatever its kind, to a guest, and takes away its own alone.
+func TestSpecChained(t *testing.T) {
+	fulfil(t, fromFirst, `
+		If plugins are agnostic about the type of interface created, they SHOULD work in a chained mode and configure existing interfaces.
+	`, func(t *testing.T, s spec) {
+		for kind, made := range map[string]string{
+			"veth":   "link add eth0 type veth peer name earlier0\nlink set earlier0 up",
+			"tap":    "tuntap add eth0 mode tap",
+			"bridge": "link add eth0 type bridge",
+		} {
+			t.Run(kind, func(t *testing.T) {
+				p := s.newPod(t, "p")
+				p.RunInput(t, made+"\nlink set eth0 up address 02:00:00:00:00:11\naddress add 10.9.0.5/24 dev eth0\n", "ip", "-batch", "-")
+				before := takeAll(t, s.NS, p.NS)
+				a := s.attachBy(t, p.call("eth0", s.block(chainedConf)).With(s.altered(t, &attachment{Result: &types100.Result{}}, func(r *types100.Result) {
+					r.Interfaces = []*types100.Interface{{Name: "eth0", Mac: "02:00:00:00:00:11", Sandbox: p.Path()}}
+					r.IPs = []*types100.IPConfig{{Interface: types100.Int(0), Address: cidr(t, "10.9.0.5/24"), Gateway: net.ParseIP("10.9.0.1")}}
+				})))
+				expect(t, "first interface", a.Interfaces[0].Name, "eth0")
+				expect(t, "kind of tap0", p.link(t, "tap0").Info.Kind, "tun")
+				s.wantCheck(t, a)
+				a.del()
+				a.del()
+				before.wantUnchanged(t)
+			})
+		}
 	})
 }

@@ -69,29 +69,69 @@ func sortedKeys(object map[string]json.RawMessage) []string {
 
 func sorted(all []string) []string { return slices.Sorted(slices.Values(all)) }
 
+// shapes are attachments that do not look alike: the tap in the pod, with
+// veths, in the host's namespace, and a veth instead of it.
+func (s spec) shapes() map[string]string {
+	return map[string]string{
+		"pod":        s.switched(),
+		"pod, local": s.block(""),
+		"host":       s.block(`"placement": "host", ` + createConf),
+		"veth":       s.block(`"device": "veth", ` + createConf),
+	}
+}
+
+// eachShape runs a test for an attachment of each shape.
+func (s spec) eachShape(t *testing.T, test func(t *testing.T, p *pod, a *attachment)) {
+	t.Helper()
+	for name, block := range s.shapes() {
+		t.Run(name, func(t *testing.T) {
+			p := s.newPod(t, "p")
+			a := s.attach(t, p, "eth0", block)
+			test(t, p, a)
+			s.wantCheck(t, a)
+			a.del()
+			s.noVMLinks(t)
+			p.onlyLoopback(t)
+		})
+	}
+}
+
 // TestSpecResultInterfaces: all that was made, each in its sandbox: none for
-// the host's, CNI_NETNS for the tap's. The last is the guest's side of the tap,
-// which is in no namespace; its sandbox is the container.
+// the host's, CNI_NETNS for the pod's. A guest's side of a tap is in no
+// namespace; its sandbox is the container.
 func TestSpecResultInterfaces(t *testing.T) {
 	fulfil(t, fromFirst, "\n"+
 		"For interfaces created inside the container, this should be the value passed via `CNI_NETNS`.",
 		func(t *testing.T, s spec) {
-			p := s.newPod(t, "p")
-			a := s.attach(t, p, "eth0", s.switched())
-			var got [][2]string
-			for _, i := range a.Interfaces {
-				got = append(got, [2]string{i.Name, i.Sandbox})
-			}
-			expect(t, "interfaces and sandboxes", got, [][2]string{
-				{"bridge0", ""}, {a.hostLink(), ""}, {a.gateway(), ""}, {"eth0", p.Path()}, {"eth0", "p"},
-			})
-			for _, i := range a.Interfaces[:4] {
-				l := s.linkOf(t, p, i.Sandbox, i.Name)
-				expect(t, "mac of "+i.Name, l.Address, i.Mac)
-				if s.has("1.1.0") {
-					expect(t, "mtu of "+i.Name, l.MTU, i.Mtu)
+			s.eachShape(t, func(t *testing.T, p *pod, a *attachment) {
+				listed := map[[2]string]bool{}
+				for _, i := range a.Interfaces {
+					listed[[2]string{i.Name, i.Sandbox}] = true
+					if i.Sandbox == p.id {
+						expect(t, "the guest's name", i.Name, "eth0")
+						continue
+					}
+					if i.Sandbox != "" && i.Sandbox != p.Path() {
+						t.Errorf("%s is in %q, which is neither CNI_NETNS nor the container", i.Name, i.Sandbox)
+					}
+					l := s.linkOf(t, p, i.Sandbox, i.Name)
+					if l.Info.Kind != "tun" || i.Sandbox != "" { // the host's tap has an address of its own
+						expect(t, "mac of "+i.Name, l.Address, i.Mac)
+					}
+					if s.has("1.1.0") {
+						expect(t, "mtu of "+i.Name, l.MTU, i.Mtu)
+					}
 				}
-			}
+				if p.Command("ip", "link", "show", "eth0").Run() == nil && !listed[[2]string{"eth0", p.Path()}] {
+					t.Errorf("eth0 of the pod is not listed: %v", listed)
+				}
+				for _, name := range s.hostLinks(t) {
+					// The gateway's other end only passes on.
+					if !strings.Contains(name, "-gp") && !listed[[2]string{name, ""}] {
+						t.Errorf("%s is not listed: %v", name, listed)
+					}
+				}
+			})
 		})
 }
 
@@ -110,19 +150,24 @@ func TestSpecResultIPs(t *testing.T) {
 	fulfil(t, fromFirst, "\n"+
 		"`interface` (uint): the index into the `interfaces` list for a [CNI Plugin Result](#result) indicating which interface this IP configuration should be applied to.",
 		func(t *testing.T, s spec) {
-			p := s.newPod(t, "p")
-			a := s.attach(t, p, "eth0", s.switched())
-			host := s.link(t, a.gateway()).addrs()
-			for _, ip := range a.IPs {
-				if ip.Interface == nil || *ip.Interface < 0 || *ip.Interface >= len(a.Interfaces) {
-					t.Fatalf("%s belongs to no interface", ip.Address.String())
+			s.eachShape(t, func(t *testing.T, _ *pod, a *attachment) {
+				layer3 := a.hostLink()
+				if name := a.gateway(); slices.Contains(s.hostLinks(t), name) {
+					layer3 = name
 				}
-				expect(t, "interface of "+ip.Address.String(), a.Interfaces[*ip.Interface].Name, "eth0")
-				size, _ := ip.Address.Mask.Size()
-				if want := fmt.Sprintf("%s/%d", ip.Gateway, size); !slices.Contains(host, want) {
-					t.Errorf("the host has %q, not %s", host, want)
+				host := s.link(t, layer3).addrs()
+				expect(t, "number of addresses", len(a.IPs), 2)
+				for _, ip := range a.IPs {
+					if ip.Interface == nil || *ip.Interface < 0 || *ip.Interface >= len(a.Interfaces) {
+						t.Fatalf("%s belongs to no interface", ip.Address.String())
+					}
+					expect(t, "interface of "+ip.Address.String(), a.Interfaces[*ip.Interface].Name, "eth0")
+					size, _ := ip.Address.Mask.Size()
+					if want := fmt.Sprintf("%s/%d", ip.Gateway, size); !slices.Contains(host, want) {
+						t.Errorf("the host has %q, not %s", host, want)
+					}
 				}
-			}
+			})
 		})
 }
 

@@ -72,7 +72,6 @@ var others = map[string]string{
 		the ` + "`bridge`" + ` plugin should delegate the DEL action to the IPAM plugin
 		a plugin should remove any IPAM reservations associated with attachments not in the provided list.
 		Delegated IPAM plugins must return an abbreviated _Success_ object.
-		If plugins are agnostic about the type of interface created, they SHOULD work in a chained mode
 		So, it should accept any previous result that includes a host-side interface
 	`,
 	// vmtap refuses ipam until it has delegates.

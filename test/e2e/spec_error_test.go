@@ -48,6 +48,21 @@ func TestSpecExitStatus(t *testing.T) {
 	})
 }
 
+// TestSpecIOFailure: a standard input that cannot be read.
+func TestSpecIOFailure(t *testing.T) {
+	fulfil(t, fromFirst, `
+		Plugins should output a JSON object with the following keys if they encounter an error:
+	`, func(t *testing.T, s spec) {
+		p := s.newPod(t, "p")
+		before := takeAll(t, s.NS, p.NS)
+		for _, verb := range append(s.verbs(), "VERSION") {
+			out := s.runBy(t, "", variables(verb, p.call("eth0", ""), s.Bin), "sh", "-c", `exec "$0" </`, s.Bin)
+			wantFault(t, out.fault(t), 5, "directory")
+		}
+		before.wantUnchanged(t)
+	})
+}
+
 // TestSpecTryAgainLater: what is exhausted now may be free later.
 func TestSpecTryAgainLater(t *testing.T) {
 	fulfil(t, fromFirst, `

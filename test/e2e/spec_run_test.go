@@ -33,7 +33,13 @@ type said struct {
 // run runs the binary with these variables and no others.
 func (s spec) run(t *testing.T, stdin string, env map[string]string) said {
 	t.Helper()
-	cmd := s.Command(s.Bin)
+	return s.runBy(t, stdin, env, s.Bin)
+}
+
+// runBy is run by a command.
+func (s spec) runBy(t *testing.T, stdin string, env map[string]string, command string, args ...string) said {
+	t.Helper()
+	cmd := s.Command(command, args...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/test/cni"
 	"github.com/vmtap/vmtap/test/netns"
 )
@@ -30,7 +29,7 @@ const onHost = "VMTAP_TEST_ON_HOST"
 // /var/lib, where libcni keeps results, is its own.
 func asRuntime(t *testing.T, test func(t *testing.T, h *host)) {
 	t.Helper()
-	for _, version := range config.Versions() {
+	for _, version := range specVersions() {
 		t.Run(version, func(t *testing.T) {
 			if os.Getenv(onHost) != "" {
 				ns := netns.Here(t)

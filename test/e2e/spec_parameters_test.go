@@ -100,7 +100,7 @@ func only(names []string, command string, c cni.Call, bin string) map[string]str
 	return env
 }
 
-// TestSpecUnknownCommand: a CNI_COMMAND that is none.
+// TestSpecUnknownCommand: a CNI_COMMAND that is none, and none at all.
 func TestSpecUnknownCommand(t *testing.T) {
 	fulfil(t, fromFirst, `
 		The error message must contain the names of invalid variables.
@@ -110,6 +110,11 @@ func TestSpecUnknownCommand(t *testing.T) {
 		for _, command := range []string{"add", "UPDATE", " ADD", "ADD,DEL"} {
 			call := p.call("eth0", s.switched())
 			wantFault(t, s.run(t, call.Conf, variables(command, call, s.Bin)).fault(t), 4, "CNI_COMMAND", strings.TrimSpace(command))
+		}
+		// Without one it is a person who calls: see what the CNI library does.
+		out := s.run(t, s.switched(), variables("", p.call("eth0", ""), s.Bin))
+		if out.code != 0 || out.stdout != "" || !strings.Contains(out.stderr, "vmtap") {
+			t.Errorf("without CNI_COMMAND: %+v", out)
 		}
 		before.wantUnchanged(t)
 	})

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/vmtap/vmtap/pkg/config"
 )
 
 // TestSpecTotal runs after all others of the suite, since its file is the last
@@ -34,7 +32,7 @@ func TestSpecTotal(t *testing.T) {
 	for _, quote := range strange {
 		t.Errorf("the specification does not say, or demands nothing with: %s", quote)
 	}
-	for _, version := range config.Versions() {
+	for _, version := range specVersions() {
 		c := conformance.counts[version]
 		t.Logf("spec version %s: %d sentences, held by %d tests", version, len(c.sentences), len(c.tests))
 		for _, done := range conformance.ran {

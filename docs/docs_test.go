@@ -832,7 +832,7 @@ func messages(t *testing.T) []said {
 	t.Helper()
 	byName := codes(t)
 	var all []said
-	for _, dir := range []string{"../pkg/kernel", "../pkg/plan", "../pkg/plugin"} {
+	for _, dir := range []string{"../pkg/kernel", "../pkg/plan", "../pkg/plugin", "../pkg/delegate"} {
 		for _, f := range sources(t, dir) {
 			ast.Inspect(f, func(n ast.Node) bool {
 				if c, ok := n.(*ast.CallExpr); ok {

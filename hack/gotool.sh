@@ -29,7 +29,7 @@ bridge | ptp)
 	package=github.com/containernetworking/plugins/plugins/main/$1
 	version=v1.9.1
 	;;
-host-local)
+host-local | static | dhcp)
 	dir=$cache/cni
 	package=github.com/containernetworking/plugins/plugins/ipam/$1
 	version=v1.9.1
@@ -40,7 +40,7 @@ bandwidth | firewall | portmap | tuning)
 	version=v1.9.1
 	;;
 *)
-	die "usage: hack/gotool.sh golangci-lint|cnitool|bandwidth|bridge|firewall|host-local|portmap|multus|ptp|tuning"
+	die "usage: hack/gotool.sh golangci-lint|cnitool|bandwidth|bridge|dhcp|firewall|host-local|multus|portmap|ptp|static|tuning"
 	;;
 esac
 

@@ -16,7 +16,7 @@ cd "$root"
 "$root/hack/deps.sh"
 export CGO_ENABLED=0
 export VMTAP_BIN=$root/bin/vmtap
-for tool in cnitool bandwidth bridge firewall host-local multus portmap ptp tuning; do
+for tool in cnitool bandwidth bridge dhcp firewall host-local multus portmap ptp static tuning; do
 	"$root/hack/gotool.sh" "$tool" >/dev/null
 done
 make --no-print-directory build

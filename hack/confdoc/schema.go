@@ -96,9 +96,8 @@ func blockSchema(t table) rule {
 	}
 	s["propertyNames"] = rule{"not": rule{"pattern": `^(` + strings.Join(ours, "|") + `)\.[^/]*$`}}
 	delete(s, "required") // name and cniVersion come from the list
-	s["allOf"] = append(placementRules(),
+	s["allOf"] = append(append(placementRules(), ipamRules()...),
 		when(is("local", false), rule{"anyOf": []rule{has("switch"), is("placement", "chained")}}),
-		when(rule{"required": []string{"ipam"}, "properties": rule{"ipam": rule{"type": "object", "minProperties": 1}}}, has("switch")),
 		when(is("locked", false), rule{"properties": rule{"guard": rule{"const": false}}}),
 	)
 	return s

@@ -152,26 +152,3 @@ func forwardKeys() []key {
 		},
 	}
 }
-
-func ipamKeys() []key {
-	return append([]key{{
-		name: "ipam", forms: either(obj()), open: true,
-		meaning:  "The plugin that gives the guest its addresses, and that plugin's keys. It is for an interface on a switch that is not local.",
-		defWords: "none",
-		same:     []members{{`"up": true`, `"ipam": {}`}},
-		later:    only(`{}`),
-		examples: []string{`{"type": "host-local"}`},
-		in:       `"switch": "bridge0", "ipam": %s`,
-		around:   `"switch": "bridge0", "ipam": {"x": 1, %s}`,
-		rules:    []rule{{"anyOf": []rule{{"type": "object", "maxProperties": 0}, has("type")}}},
-		refused: []refusal{
-			{members: `"ipam": {"type": "host-local"}`, code: codeValue, message: `read ipam: only an interface on a switch can have one, add switch or drop ipam`},
-			{value: `{"x": 1}`, code: codeValue, message: `read ipam.type: missing, give one`},
-		},
-	}}, under("ipam.", key{
-		name: "type", required: true, forms: either(str(plainWord())),
-		meaning:  "The plugin's name.",
-		in:       `"switch": "bridge0", "ipam": {"type": %s}`,
-		examples: []string{`"host-local"`},
-	})...)
-}

@@ -118,7 +118,7 @@ func guestKeys() []key {
 		key{
 			name: "gw", forms: either(str(router())),
 			meaning:  "The router.",
-			defWords: "host4 or host6; an interface that is not local has none",
+			defWords: "host4 or host6, or the gateway that the plugin of `ipam` gives; else the interface has none",
 			in:       `"routes": [{"dst": "10.0.0.0/8", "gw": %s}]`,
 			examples: []string{`"100.64.9.2"`},
 			refused: []refusal{

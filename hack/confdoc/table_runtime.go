@@ -12,8 +12,6 @@ func capabilityKeys() []key {
 			examples: []string{`true`},
 		}
 	}
-	bandwidth := capability("bandwidth", "Limits of the guest's rates.")
-	bandwidth.later = only(`false`)
 	return append([]key{{
 		name: "capabilities", forms: either(obj()), open: true, nullable: true,
 		meaning:  "What the runtime is to put into `runtimeConfig`: true or false for each capability.",
@@ -24,7 +22,7 @@ func capabilityKeys() []key {
 		capability("mac", "The lladdr that the runtime asks for."),
 		capability("ips", "The addresses that the runtime asks for."),
 		capability(podAnnotations, "The pod's annotations."),
-		bandwidth,
+		capability("bandwidth", "Limits of what passes between the guest and all else."),
 	)...)
 }
 
@@ -111,24 +109,38 @@ func runtimeKeys() []key {
 		},
 		key{
 			name: "ips", forms: either(listOf(str(ipPrefix()))), nullable: true, in: in("ips"),
-			meaning:  "Addresses that the interface is to have. They may be the ones that it has anyway, and no others.",
+			meaning:  "Addresses that the interface is to have. They may be the ones that it has anyway, and no others; with `ipam` those that its plugin gives.",
 			defWords: "nothing is asked for",
 			node:     "an address that is not the interface's own",
 			examples: []string{`["100.64.7.3/31"]`, `["100.64.7.3"]`},
 			refused: []refusal{
 				{
 					members: `"switch": "bridge0", "capabilities": {"ips": true}, "runtimeConfig": {"ips": ["10.0.0.1"]}`, code: codeValue,
-					message: `use runtimeConfig.ips: the interface has no addresses, it is not local`,
+					message: `use runtimeConfig.ips: the interface has no addresses, it is not local and has no ipam`,
 				},
 			},
 		},
 		key{
-			name: "bandwidth", forms: either(obj()), open: true, nullable: true,
-			meaning:  "Limits of the guest's rates.",
+			name: "bandwidth", forms: either(obj()), open: true, nullable: true, in: in("bandwidth"),
+			meaning:  "Limits of what passes between the guest and all else, as the guest sees it: `ingressRate` into the guest and `egressRate` from it, in bits per second, with `ingressBurst` and `egressBurst`, what may pass at once after silence, in bits.",
+			notes:    []string{"0 is no limit. A rate needs a burst. See [bandwidth.md](bandwidth.md)."},
 			defWords: "no limits",
-			in:       `"runtimeConfig": {"bandwidth": %s}`,
-			later:    only(),
-			examples: []string{`{"ingressRate": 1000000}`},
+			examples: []string{`{"ingressRate": 10000000, "ingressBurst": 1000000}`, `{}`},
+			refused: []refusal{
+				{value: `{"ingressRate": 10000000}`, code: codeValue, message: `read runtimeConfig.bandwidth.ingressRate 10000000: a rate without a burst lets nothing pass, give ingressBurst`},
+				{value: `{"egressBurst": 1000000}`, code: codeValue, message: `read runtimeConfig.bandwidth.egressBurst 1000000: a burst without a rate limits nothing, give egressRate`},
+				{value: `{"egressRate": 7, "egressBurst": 8}`, code: codeValue, message: `read runtimeConfig.bandwidth.egressRate 7: want 8 bits per second at least`},
+				{value: `{"egressRate": 8, "egressBurst": 34359738360}`, code: codeValue, message: `read runtimeConfig.bandwidth.egressBurst 34359738360: want less than 4 GB, in bits`},
+				{value: `{"rate": 8}`, code: codeKey, message: `read key "runtimeConfig.bandwidth.rate" 8: unknown`},
+				{
+					members: `"placement": "chained", "capabilities": {"bandwidth": true}, "runtimeConfig": {"bandwidth": {"ingressRate": 8, "ingressBurst": 8}}`, code: codeValue,
+					message: `use runtimeConfig.bandwidth: placement chained leaves the interface as the earlier plugin made it, chain the bandwidth plugin behind that one`,
+				},
+				{
+					members: `"placement": "host", "capabilities": {"bandwidth": true}, "runtimeConfig": {"bandwidth": {"egressRate": 8, "egressBurst": 8}}`, code: codeKey,
+					message: `use runtimeConfig.bandwidth.egressRate 8: not supported yet in placement host`,
+				},
+			},
 		},
 		key{
 			name: podAnnotations, forms: either(obj()), open: true, nullable: true, in: in(podAnnotations),

@@ -104,6 +104,18 @@ func TestParseAccepts(t *testing.T) {
 			bridge(r)
 			r.Routes = []Route{{Dst: netip.MustParsePrefix("0.0.0.0/0"), GW: netip.MustParseAddr("10.0.0.1")}}
 		}},
+		{"ipam", `"switch": "br0", "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.1.0.0/24"}]], "x": 1}`, func(r *Request) { bridge(r); r.IPAM = "host-local" }},
+		{"ipam, not local", `"switch": "br0", "local": false, "ipam": {"type": "static"}`, func(r *Request) { bridge(r); r.IPAM = "static" }},
+		{"ipam's gateway for routes", `"switch": "br0", "ipam": {"type": "static"}, "routes": [{"dst": "10.0.0.0/8"}]`, func(r *Request) {
+			bridge(r)
+			r.IPAM = "static"
+			r.Routes = []Route{{Dst: netip.MustParsePrefix("10.0.0.0/8")}}
+		}},
+		{"ipam and requested addresses", `"switch": "br0", "ipam": {"type": "static"}, "capabilities": {"ips": true}, "runtimeConfig": {"ips": ["10.1.0.5/24"]}`, func(r *Request) {
+			bridge(r)
+			r.IPAM = "static"
+			r.IPs = []netip.Prefix{netip.MustParsePrefix("10.1.0.5/24")}
+		}},
 		{"dns", `"dns": {"nameservers": ["10.0.0.53", "FD00::53"], "domain": "example.org", "search": ["a.example", "b.example"], "options": ["ndots:5"]}`, func(r *Request) {
 			r.DNS = DNS{Nameservers: []string{"10.0.0.53", "FD00::53"}, Domain: "example.org", Search: []string{"a.example", "b.example"}, Options: []string{"ndots:5"}}
 		}},

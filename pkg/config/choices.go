@@ -55,6 +55,7 @@ func (d *draft) readChoices(top *fields, args cniArgs) {
 		d.LLAddr = rt.lladdr
 	}
 	d.IPs = rt.ips
+	d.Bandwidth = rt.bandwidth
 	d.chooseAll(rt.annotations)
 	d.kubevirtName = rt.kubevirtName
 }

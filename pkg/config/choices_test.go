@@ -261,7 +261,7 @@ func TestChoicesRefused(t *testing.T) {
 		{"runtimeConfig ips, a string", `"capabilities": {"ips": true}, "runtimeConfig": {"ips": "10.0.0.1"}`, ``, CodeDecoding, `read runtimeConfig.ips: want a list, have a string`},
 		{"runtimeConfig ips", `"capabilities": {"ips": true}, "runtimeConfig": {"ips": ["10.0.0.1/33"]}`, ``, CodeInvalidConfig, `read runtimeConfig.ips[0] "10.0.0.1/33": want an IP address and a prefix length, such as 10.0.0.0/8 or fd00::/8`},
 		{"runtimeConfig ips, without a length", `"capabilities": {"ips": true}, "runtimeConfig": {"ips": ["10.0.0.256"]}`, ``, CodeInvalidConfig, `read runtimeConfig.ips[0] "10.0.0.256": want an IP address`},
-		{"runtimeConfig ips, not local", `"switch": "br0", "capabilities": {"ips": true}, "runtimeConfig": {"ips": ["10.0.0.1"]}`, ``, CodeInvalidConfig, `use runtimeConfig.ips: the interface has no addresses, it is not local`},
+		{"runtimeConfig ips, not local", `"switch": "br0", "capabilities": {"ips": true}, "runtimeConfig": {"ips": ["10.0.0.1"]}`, ``, CodeInvalidConfig, `use runtimeConfig.ips: the interface has no addresses, it is not local and has no ipam`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,6 +13,7 @@ type Collection struct {
 	// it does not manage, says nothing.
 	Known bool
 	Valid []Attachment // of Network
+	IPAM  string       // the plugin to delegate to, "" for none
 }
 
 // The keys that hold the valid attachments: the specification's, and the one
@@ -31,7 +32,7 @@ func ParseCollection(in Input) (Collection, error) {
 	if err != nil {
 		return Collection{}, err
 	}
-	c := Collection{Network: name}
+	c := Collection{Network: name, IPAM: ipamOf(top)}
 	for _, key := range []string{validKey, validKeyOld} {
 		raw, ok := top[key]
 		if !ok || string(raw) == "null" {

@@ -22,6 +22,7 @@ func TestParseCollection(t *testing.T) {
 		{"the older key", `"cni.dev/attachments": ` + list, Collection{Known: true, Valid: both}},
 		{"the older key, null", `"cni.dev/valid-attachments": null, "cni.dev/attachments": []`, Collection{Known: true}},
 		{"both", `"cni.dev/attachments": [], "cni.dev/valid-attachments": ` + list, Collection{Known: true, Valid: both}},
+		{"ipam", `"ipam": {"type": "host-local"}, "cni.dev/valid-attachments": []`, Collection{Known: true, IPAM: "host-local"}},
 		{"a broken configuration", `"switch": [1], "nonsense": {}, "cniVersion": 5, "cni.dev/valid-attachments": []`, Collection{Known: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -84,18 +84,24 @@ func TestParseLongestNames(t *testing.T) {
 func TestParseAttachment(t *testing.T) {
 	deep := strings.Repeat("[", 500) + strings.Repeat("]", 500)
 	tests := []struct {
-		name, stdin, network string
+		name, stdin, network, ipam string
 	}{
-		{"no more than a name", `{"name": "vmnet"}`, "vmnet"},
-		{"another version", `{"name": "vmnet", "cniVersion": 7}`, "vmnet"},
-		{"unknown keys", `{"name": "vmnet", "rdomian": 10, "bridge": "br0"}`, "vmnet"},
-		{"wrong values", `{"name": "vmnet", "switch": 5, "local": "x", "ipam": {"type": "dhcp"}, "vlan": 5}`, "vmnet"},
-		{"doubles elsewhere", `{"name": "vmnet", "a": 1, "a": 2}`, "vmnet"},
-		{"doubles, the last is libcni's", `{"name": "a", "name": "b"}`, "b"},
-		{"depth", `{"name": "vmnet", "prevResult": ` + deep + `}`, "vmnet"},
-		{"size", `{"name": "vmnet", "x": "` + strings.Repeat("a", 1<<20) + `"}`, "vmnet"},
-		{"other case is another key", `{"name": "vmnet", "Name": "other"}`, "vmnet"},
-		{"a name that no ADD accepts", `{"name": "my net"}`, "my net"},
+		{"no more than a name", `{"name": "vmnet"}`, "vmnet", ""},
+		{"another version", `{"name": "vmnet", "cniVersion": 7}`, "vmnet", ""},
+		{"unknown keys", `{"name": "vmnet", "rdomian": 10, "bridge": "br0"}`, "vmnet", ""},
+		{"wrong values", `{"name": "vmnet", "switch": 5, "local": "x", "ipam": {"type": "dhcp"}, "vlan": 5}`, "vmnet", "dhcp"},
+		{"doubles elsewhere", `{"name": "vmnet", "a": 1, "a": 2}`, "vmnet", ""},
+		{"doubles, the last is libcni's", `{"name": "a", "name": "b"}`, "b", ""},
+		{"depth", `{"name": "vmnet", "prevResult": ` + deep + `}`, "vmnet", ""},
+		{"size", `{"name": "vmnet", "x": "` + strings.Repeat("a", 1<<20) + `"}`, "vmnet", ""},
+		{"other case is another key", `{"name": "vmnet", "Name": "other"}`, "vmnet", ""},
+		{"a name that no ADD accepts", `{"name": "my net"}`, "my net", ""},
+		{"ipam", `{"name": "vmnet", "type": "vmtap", "ipam": {"type": "host-local", "ranges": 5}}`, "vmnet", "host-local"},
+		{"ipam, empty", `{"name": "vmnet", "ipam": {}}`, "vmnet", ""},
+		{"ipam, broken", `{"name": "vmnet", "ipam": [5]}`, "vmnet", ""},
+		{"ipam, type broken", `{"name": "vmnet", "ipam": {"type": 5}}`, "vmnet", ""},
+		{"ipam that no ADD accepts", `{"name": "vmnet", "ipam": {"type": "../x"}}`, "vmnet", ""},
+		{"ipam, the plugin itself", `{"name": "vmnet", "type": "vmtap", "ipam": {"type": "vmtap"}}`, "vmnet", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -103,7 +109,7 @@ func TestParseAttachment(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(Attachment{Network: tt.network, ContainerID: "c1", IfName: "eth0"}, got); diff != "" {
+			if diff := cmp.Diff(Attachment{Network: tt.network, ContainerID: "c1", IfName: "eth0", IPAM: tt.ipam}, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

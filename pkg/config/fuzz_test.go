@@ -62,7 +62,7 @@ func FuzzParse(f *testing.F) {
 			checkError(t, err)
 			return
 		}
-		if attachmentErr != nil || a != (Attachment{Network: r.Network, ContainerID: r.ContainerID, IfName: r.IfName, Netns: r.Netns}) || !a.Possible() {
+		if attachmentErr != nil || a != (Attachment{Network: r.Network, ContainerID: r.ContainerID, IfName: r.IfName, Netns: r.Netns, IPAM: r.IPAM}) || !a.Possible() {
 			t.Errorf("DEL would not find this: %+v, %v", a, attachmentErr)
 		}
 		checkRequest(t, r)
@@ -86,6 +86,9 @@ func checkRequest(t *testing.T, r Request) {
 	hold(1 <= r.VMID.Min && r.VMID.Min <= r.VMID.Max, "range")
 	hold(r.VMID.Requested == 0 || r.VMID.Min <= r.VMID.Requested && r.VMID.Requested <= r.VMID.Max, "vmid within range")
 	hold(r.MTU == 0 || 68 <= r.MTU && r.MTU <= 65521, "mtu")
+	if r.IPAM != "" {
+		hold(r.Switch != nil && r.Local == nil, "ipam has its place")
+	}
 	if r.Local != nil {
 		hold(r.VMID.Max <= r.Local.Scheme.Max(), "range within scheme")
 		for _, id := range []uint32{r.VMID.Min, r.VMID.Max} {

@@ -16,7 +16,6 @@ func readLater(f *fields) {
 	readGuard(f)
 	readVLANs(f)
 	readHostAccess(f)
-	readIPAM(f)
 	for _, key := range []string{"portIsolation", "ipMasq", "groupSets"} {
 		if n, ok := f.get(key); ok && n.bool() {
 			n.notYet()
@@ -111,21 +110,4 @@ func parseAccess(s string) (string, error) {
 		return s, nil
 	}
 	return "", errors.New("want all, icmp, or a port such as tcp/10250")
-}
-
-// readIPAM reads only whose the block is: the rest is for the delegate.
-func readIPAM(f *fields) {
-	n, ok := f.get("ipam")
-	if !ok {
-		return
-	}
-	ipam := n.fields()
-	if len(ipam.value.members) == 0 {
-		return
-	}
-	parsed(ipam.require("type"), parseWord)
-	if _, ok := f.get("switch"); !ok {
-		n.fail(CodeInvalidConfig, "read %s: only an interface on a switch can have one, add switch or drop ipam", n.path)
-	}
-	n.notYet()
 }

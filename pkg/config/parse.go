@@ -108,6 +108,7 @@ func (d *draft) readBlock(top *fields, machineID func() (string, error)) {
 	d.CNIVersion = readVersion(top)
 	d.Network = parsed(top.require("name"), parseNetwork)
 	d.readPlacement(top)
+	d.IPAM = readIPAM(top)
 	d.readLayers(top, machineID)
 
 	if rdomain, ok := readRDomain(top); ok {
@@ -155,7 +156,7 @@ func readVersion(top *fields) string {
 }
 
 // readLayers reads the switch, layer 2, and whether the interface is local,
-// layer 3. Without a word about either it is local. A switch that a VM's
+// layer 3. Without a word about either, and without ipam, it is local. A switch that a VM's
 // owner chooses changes nothing about that.
 func (d *draft) readLayers(top *fields, machineID func() (string, error)) {
 	sw, ok := top.get("switch")
@@ -164,7 +165,7 @@ func (d *draft) readLayers(top *fields, machineID func() (string, error)) {
 	}
 	if n, given := top.get("local"); given {
 		d.Local = readLocal(n, machineID)
-	} else if !ok && d.Placement != PlacementChained {
+	} else if !ok && d.Placement != PlacementChained && d.IPAM == "" {
 		d.Local = &Local{Scheme: defaultScheme()}
 	}
 }

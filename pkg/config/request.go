@@ -25,6 +25,7 @@ type Request struct {
 
 	Switch *Switch // nil: no switch
 	Local  *Local  // nil: not a local interface
+	IPAM   string  // the plugin that gives it addresses, with a switch and not local; "" for none
 
 	RDomain  uint32   // of layer 3: the interface's own, else the switch's; 0 is the default one
 	RDomains RDomains // how rdomains stand on this node
@@ -39,6 +40,8 @@ type Request struct {
 	Routes []Route
 	DNS    DNS
 	IPs    []netip.Prefix // requested by the capability "ips"; must turn out to be the guest's own
+
+	Bandwidth Bandwidth
 
 	PrevResult []byte // the raw prevResult, nil if there is none
 }
@@ -96,9 +99,10 @@ type Tap struct {
 type Route struct {
 	Dst      netip.Prefix
 	GW       netip.Addr
-	MTU      int // 0: not given
-	AdvMSS   int // 0: not given
-	Priority int // 0: not given
+	OnLink   bool // all of Dst is on the link, whatever gateways there are; an IPAM plugin's
+	MTU      int  // 0: not given
+	AdvMSS   int  // 0: not given
+	Priority int  // 0: not given
 }
 
 // DNS is what the guest is told about name servers, passed through.
@@ -123,4 +127,5 @@ type Attachment struct {
 	ContainerID string
 	IfName      string
 	Netns       string // CNI_NETNS of this call, "" if it is gone
+	IPAM        string // the plugin to delegate to, "" for none
 }

@@ -26,24 +26,24 @@ const (
 type runtimeConfig struct {
 	lladdr       vmid.LLAddr
 	ips          []netip.Prefix
+	bandwidth    Bandwidth
 	annotations  *fields // ours, the prefix cut off
 	kubevirtName string
 }
 
 // readRuntime reads runtimeConfig. A runtime sends only what capabilities
-// declare, so what is there without is not looked at; but for the bandwidth,
-// which a caller would miss. The specification has the runtime take the
-// capabilities out of the request; libcni leaves them in. Where there are none
-// all was declared.
+// declare, so what is there without is not looked at. The specification has the
+// runtime take the capabilities out of the request; libcni leaves them in. Where
+// there are none all was declared.
 func readRuntime(top *fields) runtimeConfig {
 	names := readCapabilities(top)
 	_, given := top.injected("capabilities")
 	declared := func(key string) bool { return !given || slices.Contains(names, key) }
 	f := top.injectedObject("runtimeConfig")
-	if n, ok := f.anyCase(runtimeBandwidth); ok {
-		n.notYet()
-	}
 	var r runtimeConfig
+	if n, ok := f.anyCase(runtimeBandwidth); ok && declared(runtimeBandwidth) {
+		r.bandwidth = readBandwidth(n)
+	}
 	if n, ok := f.anyCase(runtimeMAC); ok && declared(runtimeMAC) {
 		r.lladdr = parsed(n, parseLLAddr)
 	}
@@ -65,14 +65,9 @@ func readCapabilities(top *fields) []string {
 	var declared []string
 	f := top.injectedObject("capabilities")
 	for _, m := range f.value.members {
-		n := f.at(f.prefix+label(m.key), m.value)
-		if !n.bool() {
-			continue
+		if f.at(f.prefix+label(m.key), m.value).bool() {
+			declared = append(declared, m.key)
 		}
-		if m.key == runtimeBandwidth {
-			n.notYet()
-		}
-		declared = append(declared, m.key)
 	}
 	return declared
 }

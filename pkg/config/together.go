@@ -4,6 +4,8 @@ package config
 // other.
 func (d *draft) checkTogether() {
 	d.checkPlacement()
+	d.checkIPAM()
+	d.checkBandwidth()
 	if d.Switch == nil && d.Local == nil && d.Placement != PlacementChained {
 		d.fail(CodeInvalidConfig, "read local false: without a switch nothing would be connected, add switch or drop local")
 	}
@@ -17,8 +19,8 @@ func (d *draft) checkTogether() {
 	if id := d.VMID.Requested; id != 0 && !d.VMID.contains(id) {
 		d.fail(CodeInvalidConfig, "choose vmid %d: outside %d-%d, the range of network %s", id, d.VMID.Min, d.VMID.Max, quote(d.Network))
 	}
-	if len(d.IPs) > 0 && d.Local == nil {
-		d.fail(CodeInvalidConfig, "use runtimeConfig.ips: the interface has no addresses, it is not local")
+	if len(d.IPs) > 0 && d.Local == nil && d.IPAM == "" {
+		d.fail(CodeInvalidConfig, "use runtimeConfig.ips: the interface has no addresses, it is not local and has no ipam")
 	}
 	d.checkMTU()
 	for i, r := range d.Routes {
@@ -50,7 +52,7 @@ func (d *draft) checkMTU() {
 // for.
 func (d *draft) checkRoute(i int, r Route) {
 	switch {
-	case d.Local == nil && !r.GW.IsValid():
+	case d.Local == nil && d.IPAM == "" && !r.GW.IsValid():
 		d.fail(CodeInvalidConfig, "read routes[%d] to %s: an interface that is not local has no gateway, give gw", i, r.Dst)
 	case d.Local != nil && !d.inet6() && r.Dst.Addr().Is6():
 		d.fail(CodeInvalidConfig, "read routes[%d] to %s: the interface has no IPv6, drop the route or local.inet6 false", i, r.Dst)

@@ -14,6 +14,7 @@ import (
 func (s *Session) Apply(state *plan.State) error {
 	for _, step := range []func(*plan.State) error{
 		s.createGateway,
+		s.createLimiter,
 		s.createTap,
 		s.setUpPod,
 		s.setUpHost,
@@ -67,21 +68,24 @@ func (s *Session) setUpPod(state *plan.State) error {
 		}
 		setUp = append(setUp, setLink(s.indexOf(n.Name, true, state), n.Name, c))
 	}
-	return s.pod.do(concat(setUp, s.ingress(state, true))...)
+	return s.pod.do(concat(setUp, s.qdiscs(state, true))...)
 }
 
-// ingress returns what filters the frames that come in on the links of one
-// namespace: all qdiscs first, since the first filter after a new qdisc waits.
-func (s *Session) ingress(state *plan.State, pod bool) []*message {
+// qdiscs returns what filters and shapes frames on the links of one namespace:
+// all qdiscs first, since the first filter after a new one waits.
+func (s *Session) qdiscs(state *plan.State, pod bool) []*message {
 	var qdiscs, filters []*message
 	for _, n := range state.Links() {
-		if n.Pod != pod || n.Name == "" || n.Kind == plan.KindBridge || len(n.Ingress) == 0 {
+		if n.Pod != pod || n.Name == "" || n.Kind == plan.KindBridge {
 			continue
 		}
 		index := s.indexOf(n.Name, pod, state)
-		qdiscs = append(qdiscs, addIngress(index, n.Name, false))
+		qdiscs = append(qdiscs, qdiscsOf(index, n.Link)...)
 		for p, f := range n.Ingress {
 			filters = append(filters, addFilter(index, n.Name, p+1, f, s.indexOf(f.Redirect, pod, state), false))
+		}
+		for p, f := range n.Egress {
+			filters = append(filters, addFilterAt(egressParent, index, n.Name, plan.FirstEgress+p, f, s.indexOf(f.Redirect, pod, state), false))
 		}
 	}
 	return append(qdiscs, filters...)
@@ -94,7 +98,7 @@ func (s *Session) setUpHost(state *plan.State) error {
 	if state.HostLink.Name == "" {
 		return nil
 	}
-	batch := s.ingress(state, false)
+	batch := s.qdiscs(state, false)
 	for _, l := range []*plan.Link{&state.HostLink, &state.Gateway, &state.GatewayPeer} {
 		if l.Name == "" || l.Pod {
 			continue
@@ -129,7 +133,7 @@ func (s *Session) settleIPv6(have *link, want *plan.Link, write func(name, value
 			return err
 		}
 	}
-	if len(want.Addrs) > 0 && have.acceptsRA() {
+	if (len(want.Addrs) > 0 || want.Leased) && have.acceptsRA() {
 		return write("ipv6/conf/"+want.Name+"/accept_ra", "0")
 	}
 	return nil
@@ -165,7 +169,7 @@ func (s *Session) connectPod(state *plan.State) error {
 		return err
 	}
 	var batch []*message
-	for _, l := range []*plan.Link{&state.Tap, &state.GatewayPeer, &state.HostPeer} {
+	for _, l := range []*plan.Link{&state.Limiter, &state.Tap, &state.GatewayPeer, &state.HostPeer} {
 		if l.Name != "" && l.Pod {
 			batch = append(batch, setUp(s.indexOf(l.Name, true, state), l.Name, l.Up))
 		}
@@ -191,7 +195,7 @@ func (s *Session) hasIPv6(l *plan.Link) bool { return s.ipv6 && l.MTU >= plan.Mi
 
 // indexOf returns the ifindex of a link of a State, 0 for no link.
 func (s *Session) indexOf(name string, pod bool, state *plan.State) int32 {
-	indexes := []int32{s.index.rdomain, s.index.switchRDomain, s.index.bridge, s.index.hostLink, s.index.gateway, s.index.hostPeer, s.index.gatewayPeer, s.index.taken, s.index.tap}
+	indexes := []int32{s.index.rdomain, s.index.switchRDomain, s.index.bridge, s.index.hostLink, s.index.gateway, s.index.hostPeer, s.index.gatewayPeer, s.index.taken, s.index.tap, s.index.limiter}
 	for i, n := range state.Links() {
 		if name != "" && n.Name == name && n.Pod == pod {
 			return indexes[i]

@@ -21,7 +21,7 @@ const otherDefault = 1025
 // VM that does so itself.
 func (s *Session) addressPod(state *plan.State) error {
 	peer := &state.HostPeer
-	if len(peer.Addrs) == 0 {
+	if len(peer.Addrs) == 0 && !peer.Leased {
 		return nil
 	}
 	var l *link
@@ -62,16 +62,21 @@ func (s *Session) routePod(state *plan.State) error {
 	return s.pod.do(again...)
 }
 
-// addGuestRoute gives the guest a route by a gateway.
+// addGuestRoute gives the guest a route, by a gateway if that has one.
 func addGuestRoute(index int32, link string, r config.Route) *message {
-	m := newMessage(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "add route %s via %s to link %s", r.Dst, r.GW, link)
+	m := newMessage(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "add route %s to link %s", plan.RouteWord(r), link)
 	h := nl.NewRtMsg()
 	h.Family = family(r.Dst.Addr())
 	h.Dst_len = uint8(r.Dst.Bits())
 	h.Protocol = unix.RTPROT_STATIC
+	if !r.GW.IsValid() && r.Dst.Addr().Is4() {
+		h.Scope = unix.RT_SCOPE_LINK // all of it is on the link
+	}
 	m.AddData(h)
 	m.AddData(nl.NewRtAttr(unix.RTA_DST, r.Dst.Addr().AsSlice()))
-	m.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, r.GW.AsSlice()))
+	if r.GW.IsValid() {
+		m.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, r.GW.AsSlice()))
+	}
 	m.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
 	if r.Priority != 0 {
 		m.AddData(nl.NewRtAttr(unix.RTA_PRIORITY, nl.Uint32Attr(uint32(r.Priority))))

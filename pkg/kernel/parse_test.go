@@ -301,6 +301,7 @@ func FuzzParse(f *testing.F) {
 		addFilter(5, "a", 1, plan.Filter{Redirect: "b"}, 7, false),
 		addFilter(5, "a", 2, plan.Filter{Match: filter.DropAll()}, 0, true),
 		addAltNames(5, "a", []string{"b", "c"}),
+		addShaper(5, "a", plan.Shaper{Rate: 1 << 33, Burst: 1518, Limit: 3000}),
 		newVRF(5, &vrf10),
 		addUnreachable(&vrf10, defaultRoute(unix.AF_INET6)),
 		addRoute(5, "a", defaultRoute(unix.AF_INET), 1010),
@@ -318,6 +319,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if _, r, err := parseRule(data); err == nil && r.Narrow && !r.Selective {
 			t.Error("a narrow rule for every packet")
+		}
+		if b, _, err := parseShaper(data); err == nil && b != nil {
+			b.shaper(plan.Shaper{Rate: 1, Burst: 1518})
 		}
 		_, _, _ = parseFilter(data)
 		_, _, _ = parseAddr(data)

@@ -87,11 +87,14 @@ func (r *reader) read(i int, want plan.Named, into *plan.Link) error {
 	if want.Foreign {
 		return r.readFilters(l, want, into)
 	}
-	into.AcceptsRA = len(want.Addrs) > 0 && l.acceptsRA()
+	into.AcceptsRA = (len(want.Addrs) > 0 || want.Leased) && l.acceptsRA()
 	if err := r.session.connOf(want.Link).do(getAddrs(l.index, l.name, &into.Addrs)); err != nil {
 		return err
 	}
 	if err := r.readRoutes(l, want, into); err != nil {
+		return err
+	}
+	if err := r.readShaper(l, want, into); err != nil {
 		return err
 	}
 	return r.readFilters(l, want, into)
@@ -220,10 +223,19 @@ func (r *reader) readRoutes(l *link, want plan.Named, into *plan.Link) error {
 	return nil
 }
 
-func (r *reader) readFilters(l *link, want plan.Named, into *plan.Link) error {
-	var filters []installed
-	if err := r.session.connOf(want.Link).do(getFilters(l.index, l.name, &filters)); err != nil {
+func (r *reader) readFilters(l *link, want plan.Named, into *plan.Link) (err error) {
+	if into.Ingress, err = r.filtersAt(filterParent, l, want); err != nil || len(want.Egress) == 0 {
 		return err
+	}
+	into.Egress, err = r.filtersAt(egressParent, l, want)
+	return err
+}
+
+// filtersAt reads the filters of a link's ingress or egress, in order.
+func (r *reader) filtersAt(parent uint32, l *link, want plan.Named) (all []plan.Filter, err error) {
+	var filters []installed
+	if err := r.session.connOf(want.Link).do(getFiltersAt(parent, l.index, l.name, &filters)); err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(filters, func(a, b installed) int { return int(a.preference) - int(b.preference) })
 	for _, f := range filters {
@@ -231,9 +243,9 @@ func (r *reader) readFilters(l *link, want plan.Named, into *plan.Link) error {
 		if f.redirect != 0 {
 			out.Redirect = r.nameOf(f.redirect, want.Pod)
 		}
-		into.Ingress = append(into.Ingress, out)
+		all = append(all, out)
 	}
-	return nil
+	return all, nil
 }
 
 // sameProgram reports whether the kernel has a filter's program.

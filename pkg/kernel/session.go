@@ -30,7 +30,7 @@ type indexes struct {
 	rdomain, switchRDomain    int32
 	bridge, hostLink, gateway int32
 	hostPeer, gatewayPeer     int32
-	taken, tap                int32
+	taken, tap, limiter       int32
 }
 
 // Open begins a session.

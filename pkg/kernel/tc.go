@@ -57,6 +57,11 @@ func createFlags(repeat bool) int {
 // redirect is the ifindex of the link that sends the frames. If repeat is
 // true one that exists is replaced.
 func addFilter(index int32, link string, preference int, f plan.Filter, redirect int32, repeat bool) *message {
+	return addFilterAt(filterParent, index, link, preference, f, redirect, repeat)
+}
+
+// addFilterAt is addFilter for the ingress or the egress of a link.
+func addFilterAt(parent uint32, index int32, link string, preference int, f plan.Filter, redirect int32, repeat bool) *message {
 	m := newMessage(unix.RTM_NEWTFILTER, createFlags(repeat), "add filter %d to link %s", preference, link)
 	info := uint32(preference)<<16 | uint32(nl.Swap16(unix.ETH_P_ALL))
 	kind, options := "u32", u32Options()
@@ -64,7 +69,7 @@ func addFilter(index int32, link string, preference int, f plan.Filter, redirect
 	if f.Match != nil {
 		kind, options, handle = "bpf", bpfOptions(f), 1
 	}
-	m.AddData(tcmsg(index, handle, filterParent, info))
+	m.AddData(tcmsg(index, handle, parent, info))
 	m.AddData(nl.NewRtAttr(nl.TCA_KIND, text(kind)))
 	if f.Redirect != "" {
 		actionKind := nl.TCA_U32_ACT
@@ -151,8 +156,13 @@ func getIngress(index int32, link string, into *bool) *message {
 
 // getFilters asks for the filters of a link's ingress, in order.
 func getFilters(index int32, link string, into *[]installed) *message {
+	return getFiltersAt(filterParent, index, link, into)
+}
+
+// getFiltersAt is getFilters for the ingress or the egress of a link.
+func getFiltersAt(parent uint32, index int32, link string, into *[]installed) *message {
 	m := newMessage(unix.RTM_GETTFILTER, unix.NLM_F_DUMP, "look up filters of link %s", link).allow(unix.EINVAL, unix.ENOENT)
-	m.AddData(tcmsg(index, 0, filterParent, 0))
+	m.AddData(tcmsg(index, 0, parent, 0))
 	m.receive = func(data []byte) error {
 		f, ok, err := parseFilter(data)
 		if ok {

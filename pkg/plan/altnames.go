@@ -44,6 +44,9 @@ func groupName(hostLink, group string) string { return hostLink + "." + group }
 
 func lladdrName(a vmid.LLAddr, bridge string) string { return a.Hex() + ".lladdr." + bridge }
 
+// leaseName is the altname that claims an address of an IPAM plugin on a switch.
+func leaseName(a netip.Addr, bridge string) string { return a.String() + ".ip." + bridge }
+
 func addrName(guest4 netip.Addr) string { return guest4.String() }
 
 // GatewayOf returns the attachment, as AttachmentName has it, that a gateway

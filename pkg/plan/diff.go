@@ -101,7 +101,7 @@ func texts[T any](vs []T, text func(T) string) []string {
 func (d *differences) compare(want, have *Link) {
 	if want.Foreign && want.Kind != KindBridge {
 		differ(d, "address", want.LLAddr, have.LLAddr)
-		d.compareIngress(want.Ingress, have.Ingress)
+		d.compareFilters("ingress", want.Ingress, have.Ingress)
 		return
 	}
 	differ(d, "name", want.Name, have.Name)
@@ -126,6 +126,7 @@ func (d *differences) compare(want, have *Link) {
 	differ(d, "peer", want.Peer, have.Peer)
 	differ(d, "noarp", want.NoARP, have.NoARP)
 	differ(d, "acceptance of router advertisements", want.AcceptsRA, have.AcceptsRA)
+	differ(d, "shaper", want.Shaper, have.Shaper)
 	if want.Guests {
 		lacking(d, "address", want.Addrs, have.Addrs, Addr.String)
 		return
@@ -138,21 +139,22 @@ func (d *differences) compare(want, have *Link) {
 	missing(d, "address", want.Addrs, have.Addrs, Addr.String)
 	missing(d, "route", want.Routes, have.Routes, netip.Prefix.String)
 	missing(d, "sysctl", want.Sysctls, have.Sysctls, Sysctl.String)
-	d.compareIngress(want.Ingress, have.Ingress)
+	d.compareFilters("ingress", want.Ingress, have.Ingress)
+	d.compareFilters("egress", want.Egress, have.Egress)
 }
 
-// compareIngress compares filters one by one: their order is their meaning.
-func (d *differences) compareIngress(want, have []Filter) {
+// compareFilters compares filters one by one: their order is their meaning.
+func (d *differences) compareFilters(where string, want, have []Filter) {
 	for i := range max(len(want), len(have)) {
 		switch {
 		case i >= len(have):
-			d.addf("%s: ingress filter %d (%s) is missing", d.link, i+1, want[i])
+			d.addf("%s: %s filter %d (%s) is missing", d.link, where, i+1, want[i])
 		case i >= len(want):
-			d.addf("%s: ingress filter %d (%s) should not be there", d.link, i+1, have[i])
+			d.addf("%s: %s filter %d (%s) should not be there", d.link, where, i+1, have[i])
 		case !slices.Equal(want[i].Match, have[i].Match):
-			d.addf("%s: ingress filter %d matches other frames, want %s", d.link, i+1, want[i])
+			d.addf("%s: %s filter %d matches other frames, want %s", d.link, where, i+1, want[i])
 		case want[i].Redirect != have[i].Redirect:
-			d.addf("%s: ingress filter %d is to %s, want %s", d.link, i+1, have[i], want[i])
+			d.addf("%s: %s filter %d is to %s, want %s", d.link, where, i+1, have[i], want[i])
 		}
 	}
 }

@@ -11,16 +11,16 @@ import (
 )
 
 // notCompared are the fields of Link that say nothing about the kernel: who
-// made it, where it is looked for, whose it is, and what whoever opens a tap
-// may change.
-var notCompared = []string{"Foreign", "VnetHdr", "Pod", "Guests", "Tunable"}
+// made it, where it is looked for, whose it is, who gives its addresses, and
+// what whoever opens a tap may change.
+var notCompared = []string{"Foreign", "VnetHdr", "Pod", "Guests", "Leased", "Tunable"}
 
 // ofTaken are the fields that count of an earlier plugin's interface.
 var ofTaken = []string{"LLAddr", "Ingress"}
 
 // notOfGuests are the fields of a guest's own interface that others may
 // change.
-var notOfGuests = []string{"NoAutoLL", "NoIPv6", "Owner", "MultiQueue", "AltNames", "Routes", "Sysctls", "Ingress"}
+var notOfGuests = []string{"NoAutoLL", "NoIPv6", "Owner", "MultiQueue", "AltNames", "Routes", "Sysctls", "Ingress", "Egress"}
 
 // ofForeign are the fields that count of somebody else's bridge, and what no
 // bridge has.
@@ -57,6 +57,13 @@ func edits(t *testing.T, field reflect.Value) []edit {
 	t.Helper()
 	if _, ok := field.Interface().(Owner); ok {
 		return ownerEdits()
+	}
+	if _, ok := field.Interface().(Shaper); ok {
+		return []edit{
+			{"rate", func(f reflect.Value) { f.Field(0).SetUint(f.Field(0).Uint() + 1) }},
+			{"burst", func(f reflect.Value) { f.Field(1).SetUint(f.Field(1).Uint() + 1) }},
+			{"limit", func(f reflect.Value) { f.Field(2).SetUint(f.Field(2).Uint() + 1) }},
+		}
 	}
 	switch field.Kind() {
 	case reflect.String:

@@ -27,8 +27,10 @@ func New(req *config.Request, node *Node, claim Claim) (State, error) {
 		}
 		s.Guest.Addrs = addrs
 	}
-	if err := checkRequestedIPs(req, &s.Guest); err != nil {
-		return State{}, err
+	if req.IPAM == "" { // else its plugin gives them; see CheckLease
+		if err := checkRequestedIPs(req, &s.Guest); err != nil {
+			return State{}, err
+		}
 	}
 	s.addRDomains(req, node)
 	if req.Switch != nil {
@@ -42,6 +44,7 @@ func New(req *config.Request, node *Node, claim Claim) (State, error) {
 		s.Layer3().addLayer3(req, s.Guest)
 	}
 	s.addPort(req)
+	s.addBandwidth(req)
 	if err := s.checkLLAddr(); err != nil {
 		return State{}, err
 	}

@@ -64,7 +64,9 @@ func (s *State) addPodVeth(req *config.Request) {
 			Addr{Prefix: netip.PrefixFrom(a.Guest6, 96)},
 			Addr{Prefix: netip.PrefixFrom(s.Guest.LLAddr.LinkLocal(), 64)})
 	}
-	s.Guest.Routes = GuestRoutes(req, a)
+	if s.HostPeer.Leased = req.IPAM != ""; !s.HostPeer.Leased { // else AddLease has them
+		s.Guest.Routes = GuestRoutes(req, &s.Guest)
+	}
 }
 
 // addTap gives a tap what its opener wants.

@@ -85,6 +85,8 @@ func (p *printer) printCreate() {
 	switch {
 	case l.Kind == KindTun:
 		p.linef("ip tuntap add %s mode tap%s # address %s mtu %d%s", l.Name, tapWords(l), l.LLAddr, l.MTU, groupWord(l.Group))
+	case l.Kind == KindIFB:
+		p.linef("ip link add %s address %s mtu %d type ifb", l.Name, l.LLAddr, l.MTU)
 	case l.Pod || l == &p.state.GatewayPeer:
 		p.linef("# %s address %s mtu %d", l.Name, l.LLAddr, l.MTU)
 	case l.Kind == KindVeth:
@@ -106,11 +108,17 @@ func (p *printer) printFilters() {
 	for i, f := range p.link.Ingress {
 		p.linef("tc filter add dev %s ingress pref %d # %s", p.link.Name, i+1, f)
 	}
+	for i, f := range p.link.Egress {
+		p.linef("tc filter add dev %s egress pref %d # %s", p.link.Name, FirstEgress+i, f)
+	}
+	if p.link.Shaper != (Shaper{}) {
+		p.linef("tc qdisc add dev %s root %s", p.link.Name, p.link.Shaper)
+	}
 }
 
 func (p *printer) printGuestRoutes() {
 	for _, r := range p.state.Guest.Routes {
-		p.linef("ip route add %s via %s dev %s%s", r.Dst, r.GW, p.link.Name, routeWords(r))
+		p.linef("ip route add %s dev %s%s", RouteWord(r), p.link.Name, routeWords(r))
 	}
 }
 

@@ -6,15 +6,15 @@ import (
 	"slices"
 
 	"github.com/vmtap/vmtap/pkg/config"
-	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
 // GuestRoutes returns the guest's routes: the defaults of a local interface,
-// with the gateway always given, then the configuration's, each once. A route
-// of the configuration without a gateway gets the host's address of its
-// family.
-func GuestRoutes(req *config.Request, a *vmid.Addrs) []config.Route {
-	var all []config.Route
+// with the gateway always given, or its lease's; then the configuration's, each
+// once. A route of the configuration without a gateway gets the host's address
+// of its family, or the lease's gateway.
+func GuestRoutes(req *config.Request, guest *Guest) []config.Route {
+	a := &guest.Addrs
+	all := slices.Clone(guest.Lease.Routes)
 	if a.Host4.IsValid() {
 		all = append(all, config.Route{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), GW: a.Host4})
 	}
@@ -22,8 +22,11 @@ func GuestRoutes(req *config.Request, a *vmid.Addrs) []config.Route {
 		all = append(all, config.Route{Dst: netip.PrefixFrom(netip.IPv6Unspecified(), 0), GW: a.Host6})
 	}
 	for _, r := range req.Routes {
+		lease := guest.Lease.Gateway(r.Dst)
 		switch {
 		case r.GW.IsValid():
+		case lease.IsValid():
+			r.GW = lease
 		case r.Dst.Addr().Is4():
 			r.GW = a.Host4
 		default:
@@ -40,7 +43,16 @@ func GuestRoutes(req *config.Request, a *vmid.Addrs) []config.Route {
 func RouteLines(missing []config.Route) []string {
 	lines := make([]string, len(missing))
 	for i, r := range missing {
-		lines[i] = fmt.Sprintf("route %s via %s: missing in the pod's namespace", r.Dst, r.GW)
+		lines[i] = fmt.Sprintf("route %s: missing in the pod's namespace", RouteWord(r))
 	}
 	return lines
+}
+
+// RouteWord returns a route as `ip route` has it, as far as that is the same
+// everywhere.
+func RouteWord(r config.Route) string {
+	if !r.GW.IsValid() {
+		return r.Dst.String()
+	}
+	return fmt.Sprintf("%s via %s", r.Dst, r.GW)
 }

@@ -57,12 +57,14 @@ type State struct {
 	GatewayPeer Link // the gateway's other end
 	Taken       Link // the earlier plugin's interface, which the guest takes over
 	Tap         Link // in the pod
+	Limiter     Link // in the pod: where what leaves by two links meets one rate
 }
 
 // Guest is what the guest is to be given.
 type Guest struct {
 	LLAddr vmid.LLAddr
 	Addrs  vmid.Addrs // of a local interface; else invalid
+	Lease  Lease      // of an IPAM plugin
 	MTU    int
 
 	Routes []config.Route // of a guest that is no VM and gets them here; else nil
@@ -78,6 +80,7 @@ type Link struct {
 	// Guests says that it is the guest's own interface in a pod: more addresses
 	// and filters on it are the pod's or a later plugin's.
 	Guests bool
+	Leased bool // its addresses are an IPAM plugin's, who gives them when it is up
 
 	// Tunable says that it is CNI_IFNAME in a pod, whose mtu a later plugin may
 	// change without a word in its result, as tuning does.
@@ -101,6 +104,8 @@ type Link struct {
 	Addrs      []Addr
 	Routes     []netip.Prefix // on-link routes
 	Ingress    []Filter       // in order, first match
+	Egress     []Filter       // the same for what the link is to send
+	Shaper     Shaper         // of what the link sends
 	NoIPv6     bool           // disable_ipv6 1
 	AcceptsRA  bool           // router advertisements from this link would be taken
 
@@ -151,6 +156,7 @@ func (s *State) Links() []Named {
 		{"gateway's " + s.gatewayPeerWord(), &s.GatewayPeer},
 		{"interface", &s.Taken},
 		{"tap", &s.Tap},
+		{"limiter", &s.Limiter},
 	}
 }
 

@@ -44,6 +44,12 @@ func full(r *config.Request) {
 	r.RDomains.MoveLocalRule = true
 	inGroups(r)
 	r.Tap.GID, r.Tap.HasGID = 107, true
+	limited(r)
+}
+
+// limited has 10 Mbit/s into the guest and 20 from it.
+func limited(r *config.Request) {
+	r.Bandwidth = config.Bandwidth{Ingress: config.Rate{Bits: 10_000_000, Burst: 1 << 20}, Egress: config.Rate{Bits: 20_000_000, Burst: 1 << 21}}
 }
 
 func all(changes ...func(*config.Request)) func(*config.Request) {
@@ -136,6 +142,12 @@ func states() []aCase {
 		{name: "mtu-of-switch-that-was-made", request: all(onCreatedSwitch, func(r *config.Request) { r.Switch.MTU = 9000 }), bridge: ours(1500), claim: first},
 		{name: "mtu-above-bridge", request: all(onCreatedSwitch, func(r *config.Request) { r.MTU = 9000 }), bridge: ours(1500), claim: first},
 
+		{name: "bandwidth", request: limited, claim: first},
+		{name: "bandwidth-of-switch", request: all(onSwitch, notLocal, limited), bridge: theirs("", 9000), claim: first},
+		{name: "bandwidth-with-gateway", request: all(onSwitch, limited), bridge: theirs("", 1500), claim: first},
+		{name: "bandwidth-of-veth", request: all(onSwitch, limited, func(r *config.Request) { r.Device = config.DeviceVeth }), bridge: theirs("", 1500), claim: first},
+		{name: "bandwidth-into-guest", request: all(onSwitch, limited, func(r *config.Request) { r.Bandwidth.Egress = config.Rate{} }), bridge: theirs("", 1500), claim: first},
+		{name: "bandwidth-from-guest", request: all(onSwitch, limited, func(r *config.Request) { r.Bandwidth.Ingress = config.Rate{} }), bridge: theirs("", 1500), claim: first},
 		{name: "tap-with-queues", request: func(r *config.Request) { r.Tap.MultiQueue = true }, claim: first},
 		{name: "tap-of-group", request: func(r *config.Request) { r.Tap = config.Tap{GID: 107, HasGID: true} }, claim: first},
 		{name: "lladdr", request: all(onSwitch, func(r *config.Request) { r.LLAddr = lladdr("02:00:00:00:00:01") }), bridge: theirs("", 1500), claim: Claim{VMID: 5, Holder: true, LLAddr: lladdr("02:00:00:00:00:01")}},

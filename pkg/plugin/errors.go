@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode"
 
@@ -38,4 +39,16 @@ func oneLine(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// also returns the first error with the words of the second, and with the
+// first one's code.
+func also(first, second error) error {
+	switch {
+	case first == nil:
+		return second
+	case second == nil:
+		return first
+	}
+	return fmt.Errorf("%w; %s", first, second.Error())
 }

@@ -78,15 +78,19 @@ func (p *Plugin) Add(args *skel.CmdArgs) error {
 		return cniError(err)
 	}
 	return cniError(inSession(func(s *kernel.Session) error {
-		if err := p.add(s, &req); err != nil {
+		if err := p.add(s, &req, args); err != nil {
 			return s.Undo(err)
 		}
 		return nil
 	}))
 }
 
-func (p *Plugin) add(s *kernel.Session, req *config.Request) error {
+func (p *Plugin) add(s *kernel.Session, req *config.Request, args *skel.CmdArgs) error {
 	previous, err := result.Previous(req)
+	if err != nil {
+		return err
+	}
+	ipam, err := findIPAM(req.IPAM, args)
 	if err != nil {
 		return err
 	}
@@ -107,8 +111,12 @@ func (p *Plugin) add(s *kernel.Session, req *config.Request) error {
 	if req.Placement == config.PlacementChained {
 		attachOrChain = chain
 	}
+	ipam.beforeLinks(s)
 	state, err := attachOrChain(s, req, observed)
 	if err != nil {
+		return err
+	}
+	if err := ipam.add(s, req, &state); err != nil {
 		return err
 	}
 	if err := s.Finish(); err != nil {
@@ -180,7 +188,8 @@ func (p *Plugin) Check(args *skel.CmdArgs) error {
 	if err != nil {
 		return cniError(err)
 	}
-	return cniError(inSession(func(s *kernel.Session) error { return check(s, &req) }))
+	err = inSession(func(s *kernel.Session) error { return check(s, &req) })
+	return cniError(checkIPAM(req.IPAM, args, err))
 }
 
 func check(s *kernel.Session, req *config.Request) error {
@@ -203,6 +212,9 @@ func check(s *kernel.Session, req *config.Request) error {
 		return err
 	}
 	want.HoldTo(result.GivenLLAddr(req, previous))
+	if req.IPAM != "" {
+		want.AddLease(req, result.PreviousLease(req, previous))
+	}
 	have, err := s.Read(&want, observed)
 	if err != nil {
 		return err
@@ -225,15 +237,7 @@ func (p *Plugin) Del(args *skel.CmdArgs) error {
 	if err != nil {
 		return cniError(err)
 	}
-	if !attachment.Possible() {
-		return nil // no ADD can have made it
-	}
-	return cniError(inSession(func(s *kernel.Session) error {
-		if err := s.LockAttachment(attachment.ContainerID, attachment.IfName); err != nil {
-			return err
-		}
-		return s.Delete(attachment)
-	}))
+	return cniError(del(attachment, args))
 }
 
 // GC deletes what is left of attachments that the runtime does not list as
@@ -243,7 +247,7 @@ func (p *Plugin) GC(args *skel.CmdArgs) error {
 	if err != nil {
 		return cniError(err)
 	}
-	return cniError(inSession(func(s *kernel.Session) error { return s.Collect(&c) }))
+	return cniError(gc(&c, args))
 }
 
 // Status is an error if no ADD could work.
@@ -252,5 +256,8 @@ func (p *Plugin) Status(args *skel.CmdArgs) error {
 	if err != nil {
 		return cniError(err)
 	}
-	return cniError(inSession(func(s *kernel.Session) error { return s.CheckStatus(&req) }))
+	if err := inSession(func(s *kernel.Session) error { return s.CheckStatus(&req) }); err != nil {
+		return cniError(err)
+	}
+	return cniError(statusIPAM(req.IPAM, args))
 }

@@ -3,6 +3,7 @@ package result
 import (
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
@@ -43,9 +44,12 @@ func New(req *config.Request, state *plan.State, previous *types100.Result) *typ
 		r.IPs = takenIP(req, previous, first)
 		return r
 	}
-	r.IPs = ips(state, first, others)
+	r.IPs = ips(guestAddrs(state), first, others)
 	r.Routes = routes(req, state)
 	r.DNS = types.DNS(req.DNS)
+	if r.DNS.IsEmpty() {
+		r.DNS = types.DNS(state.Guest.Lease.DNS)
+	}
 	return r
 }
 
@@ -90,32 +94,50 @@ func mtu(req *config.Request, n int) int {
 	return n
 }
 
-// ips returns the guest's addresses. The first belongs to the guest's entry
-// alone: VM monitors want exactly one there.
-func ips(state *plan.State, first, others int) []*types100.IPConfig {
+// guestAddrs returns the guest's addresses: a local interface's, or those of
+// its lease, in the order of the IPAM plugin.
+func guestAddrs(state *plan.State) []plan.LeaseAddr {
 	a := &state.Guest.Addrs
-	if !a.Guest4.IsValid() {
-		return nil
+	addrs := slices.Clone(state.Guest.Lease.Addrs)
+	if a.Guest4.IsValid() {
+		addrs = append(addrs, plan.LeaseAddr{Prefix: netip.PrefixFrom(a.Guest4, 31), Gateway: a.Host4})
 	}
-	out := []*types100.IPConfig{{
-		Interface: types100.Int(first), Address: ipNet(netip.PrefixFrom(a.Guest4, 31)), Gateway: a.Host4.AsSlice(),
-	}}
 	if a.Guest6.IsValid() {
-		out = append(out, &types100.IPConfig{
-			Interface: types100.Int(others), Address: ipNet(netip.PrefixFrom(a.Guest6, 96)), Gateway: a.Host6.AsSlice(),
-		})
+		addrs = append(addrs, plan.LeaseAddr{Prefix: netip.PrefixFrom(a.Guest6, 96), Gateway: a.Host6})
+	}
+	return addrs
+}
+
+// ips lists the guest's addresses. The first, IPv4 if there is one, belongs to
+// the guest's entry alone: VM monitors want exactly one there.
+func ips(addrs []plan.LeaseAddr, first, others int) []*types100.IPConfig {
+	guests := max(0, slices.IndexFunc(addrs, func(a plan.LeaseAddr) bool { return a.Prefix.Addr().Is4() }))
+	var out []*types100.IPConfig
+	for i, a := range addrs {
+		c := &types100.IPConfig{Interface: types100.Int(others), Address: ipNet(a.Prefix)}
+		if i == guests {
+			c.Interface = types100.Int(first)
+		}
+		if a.Gateway.IsValid() {
+			c.Gateway = a.Gateway.AsSlice()
+		}
+		out = append(out, c)
 	}
 	return out
 }
 
 // routes returns the guest's routes.
 func routes(req *config.Request, state *plan.State) []*types.Route {
-	all := plan.GuestRoutes(req, &state.Guest.Addrs)
+	all := plan.GuestRoutes(req, &state.Guest)
 	out := make([]*types.Route, len(all))
 	for i, r := range all {
 		out[i] = &types.Route{Dst: ipNet(r.Dst), MTU: r.MTU, AdvMSS: r.AdvMSS, Priority: r.Priority}
 		if r.GW.IsValid() {
 			out[i].GW = r.GW.AsSlice()
+		}
+		if r.OnLink {
+			scope := scopeLink
+			out[i].Scope = &scope
 		}
 	}
 	return out

@@ -58,6 +58,7 @@ const (
 	RoleGateway    Role = 3 // the gateway
 	RoleGatewayPod Role = 4 // the gateway's end in the pod
 	RoleBridge     Role = 5 // a bridge that vmtap made
+	RoleLimiter    Role = 7 // the limiter, in the pod
 )
 
 // LinkAddr returns the address of one of vmtap's own links of an interface:

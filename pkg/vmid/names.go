@@ -17,6 +17,9 @@ func Gateway(vmid uint32, idx int) string { return fmt.Sprintf("vm%d-gw%d", vmid
 // host's namespace, vm<vmid>-gp<idx>.
 func GatewayPeer(vmid uint32, idx int) string { return fmt.Sprintf("vm%d-gp%d", vmid, idx) }
 
+// Limiter returns the name of a limiter in the pod, vm<vmid>-bw<idx>.
+func Limiter(vmid uint32, idx int) string { return fmt.Sprintf("vm%d-bw%d", vmid, idx) }
+
 // VM returns the altname that is the claim on a VM id, vm<vmid>.
 func VM(vmid uint32) string { return fmt.Sprintf("vm%d", vmid) }
 

@@ -46,7 +46,7 @@ func (n *node) chainOf(t *testing.T, text string) *chain {
 			path = append(path, cni.Reference(t, source, p.Network.Type))
 		}
 		if p.Network.IPAM.Type != "" {
-			cni.Reference(t, source, p.Network.IPAM.Type)
+			path = append(path, cni.Reference(t, source, p.Network.IPAM.Type))
 		}
 	}
 	return &chain{n, libcni.NewCNIConfigWithCacheDir(path, t.TempDir(), onNode{n.NS}), list}

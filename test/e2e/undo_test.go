@@ -44,6 +44,7 @@ func faultyBlocks() map[string]string {
 		"switch":   createConf,
 		"host":     createConf + `, "placement": "host"`,
 		"veth":     createConf + `, "device": "veth"`,
+		"limited":  limited(createConf, intoGuest+", "+fromGuest),
 		"rdomains": inRDomains("bridge0", "20", "10") + `, "rdomains": {"moveLocalRule": true}`,
 	}
 }
@@ -63,6 +64,10 @@ func sample(faults []cni.Fault) []cni.Fault {
 	if !testing.Short() {
 		return faults
 	}
+	return everyTenth(faults)
+}
+
+func everyTenth(faults []cni.Fault) []cni.Fault {
 	var some []cni.Fault
 	for i := 0; i < len(faults); i += 10 {
 		some = append(some, faults[i])
@@ -136,7 +141,7 @@ func killAt(t *testing.T, n *node, conf string, f cni.Fault) {
 	p := n.newPod(t, "p")
 	defer closeNS(t, p)
 	call := p.call("eth0", conf)
-	call.Args = "VMNAME=killed"
+	call.Args = "IgnoreUnknown=1;VMNAME=killed" // IPAM plugins do not know it
 	before := takeAll(t, n.NS, p.NS)
 	faulty, trace := n.Faulty(f)
 	if _, fault := faulty.Add(t, call); !fault.Killed() {

@@ -1,0 +1,202 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vmtap/vmtap/test/guest"
+	"github.com/vmtap/vmtap/test/netns"
+)
+
+// limited is a block with the capability's object as a runtime passes it.
+func limited(block, bandwidth string) string {
+	if block != "" {
+		block += ", "
+	}
+	return block + `"capabilities": {"bandwidth": true}, "runtimeConfig": {"bandwidth": {` + bandwidth + `}}`
+}
+
+// A megabyte per second, and what of it may come at once.
+const (
+	intoGuest = `"ingressRate": 8000000, "ingressBurst": 800000`
+	fromGuest = `"egressRate": 8000000, "egressBurst": 800000`
+)
+
+// wantRate demands that so many megabytes took about a second each, or without
+// a limit far less.
+func wantRate(t *testing.T, what string, took time.Duration, megabytes float64, limited bool) {
+	t.Helper()
+	full := time.Duration(megabytes * float64(time.Second))
+	t.Logf("%s: %.1f MB in %v", what, megabytes, took.Round(time.Millisecond))
+	switch {
+	case limited && (took < full/2 || took > 6*full):
+		t.Errorf("%s: %.1f MB took %v, want about %v", what, megabytes, took, full)
+	case !limited && took > full/2:
+		t.Errorf("%s: %.1f MB took %v without a limit", what, megabytes, took)
+	}
+}
+
+// streamer is a guest with TCP, and an unlimited neighbour on the switch.
+type streamer struct {
+	*pod
+	system *netns.NS
+	config guest.Config
+}
+
+func (n *node) newStreamer(t *testing.T, id, block, addr string) streamer {
+	t.Helper()
+	p := n.newPod(t, id)
+	a := p.add(t, "eth0", conf(block))
+	c := a.guestConfig()
+	s := streamer{pod: p, config: c}
+	switch {
+	case strings.Contains(block, `"device": "veth"`):
+		s.system = p.NS
+	case strings.Contains(block, `"placement": "host"`):
+		s.system = guest.System(t, n.NS, a.hostLink(), c)
+	default:
+		s.system = guest.System(t, p.NS, "eth0", c)
+	}
+	if addr != "" {
+		s.system.Run(t, "ip", "address", "add", addr+"/24", "dev", "eth0")
+	}
+	return s
+}
+
+// TestBandwidth: a TCP stream gets its rate, in each direction as the guest
+// sees it, and only in the one that is limited; with and without a switch and a
+// gateway, in each placement that has limits.
+func TestBandwidth(t *testing.T) {
+	const megabytes = 1.0
+	const bytes = int64(megabytes * 1e6)
+	for name, block := range map[string]string{
+		"without switch":    "",
+		"with gateway":      createConf,
+		"without gateway":   `"switch": {"interface": "bridge0", "create": true}`,
+		"several queues":    `"tap": {"multiQueue": true}`,
+		"veth":              `"device": "veth"`,
+		"veth with gateway": `"device": "veth", ` + createConf,
+		"host":              `"placement": "host"`,
+		"host with gateway": `"placement": "host", ` + createConf,
+	} {
+		for direction, limit := range map[string]string{"into the guest": intoGuest, "from the guest": fromGuest} {
+			t.Run(name+", "+direction, func(t *testing.T) {
+				n := newNode(t)
+				into, from := limit == intoGuest, limit == fromGuest
+				if name == "several queues" {
+					testQueues(t, n, limited(block, limit))
+					return
+				}
+				if from && strings.Contains(block, `"host"`) {
+					_, fault := n.Add(t, n.newPod(t, "p").call("eth0", conf(limited(block, limit))))
+					wantFault(t, fault, 2, "egressRate", "not supported yet in placement host")
+					return
+				}
+				s := n.newStreamer(t, "p", limited(block, limit), "10.1.0.1")
+				if gw := s.config.Gateway4; gw.IsValid() {
+					wantRate(t, "host to guest", stream(t, n.NS, s.system, s.config.Addr4.Addr().String(), bytes), megabytes, into)
+					wantRate(t, "guest to host", stream(t, s.system, n.NS, gw.String(), bytes), megabytes, from)
+				}
+				if strings.Contains(block, "bridge0") {
+					other := n.newStreamer(t, "q", block, "10.1.0.2")
+					wantRate(t, "neighbour to guest", stream(t, other.system, s.system, "10.1.0.1", bytes), megabytes, into)
+					wantRate(t, "guest to neighbour", stream(t, s.system, other.system, "10.1.0.2", bytes), megabytes, from)
+				}
+			})
+		}
+	}
+}
+
+// testQueues: a tap with several queues has one bucket for all of them.
+func testQueues(t *testing.T, n *node, block string) {
+	t.Helper()
+	p := n.newPod(t, "p")
+	a := p.add(t, "eth0", conf(block))
+	c := a.guestConfig()
+	c.MultiQueue = true
+	g := guest.Open(t, p.NS, "eth0", c)
+	if err := g.Ping(c.Gateway4, answered); err != nil {
+		t.Error(err)
+	}
+	a.del()
+	p.onlyLoopback(t)
+}
+
+// TestBandwidthOfTwoWays: what a guest sends to the gateway and to the switch
+// at once passes at one rate.
+func TestBandwidthOfTwoWays(t *testing.T) {
+	n := newNode(t)
+	s := n.newStreamer(t, "p", limited(createConf, fromGuest), "10.1.0.1")
+	other := n.newStreamer(t, "q", createConf, "10.1.0.2")
+	done := make(chan time.Duration)
+	start := time.Now()
+	go func() {
+		stream(t, s.system, other.system, "10.1.0.2", 1_000_000)
+		done <- time.Since(start)
+	}()
+	stream(t, s.system, n.NS, s.config.Gateway4.String(), 1_000_000)
+	wantRate(t, "both", max(time.Since(start), <-done), 2, true)
+}
+
+// TestBandwidthCheck: CHECK passes directly after ADD, whatever the numbers
+// are, and names what is not as it should be. DEL leaves nothing.
+func TestBandwidthCheck(t *testing.T) {
+	for _, numbers := range [][2]uint64{
+		{8, 1},
+		{1_000_000, 1<<32 - 1}, // as containerd sends it
+		{123_456_789, 987_654_321},
+		{10_000_000_000, 8_000_000},
+		{100_000_000_000, 8 * (1<<32 - 2)},
+		{1<<64 - 1, 1 << 20},
+	} {
+		t.Run(fmt.Sprint(numbers), func(t *testing.T) {
+			n := newNode(t)
+			p := n.newPod(t, "p")
+			limits := fmt.Sprintf(`"ingressRate": %d, "ingressBurst": %d, "egressRate": %d, "egressBurst": %d`, numbers[0], numbers[1], numbers[0], numbers[1])
+			p.add(t, "eth0", conf(limited(createConf, limits))).del()
+			p.onlyLoopback(t)
+			n.noVMLinks(t)
+		})
+	}
+	for name, c := range map[string]struct {
+		change string
+		words  []string
+	}{
+		"no shaper":        {"tc qdisc del dev eth0 root", []string{"tap eth0: shaper is none", "rate 8000000bit burst 100000b"}},
+		"another rate":     {"tc qdisc replace dev eth0 root handle 1: tbf rate 9mbit burst 100000b latency 25ms", []string{"tap eth0: shaper is tbf rate 9000000bit"}},
+		"another burst":    {"tc qdisc replace dev eth0 root handle 1: tbf rate 8mbit burst 50000b latency 25ms", []string{"tap eth0: shaper is tbf rate 8000000bit burst"}},
+		"only the burst":   {"tc qdisc replace dev eth0 root handle 1: tbf rate 8mbit burst 50000b limit 125000b", []string{"tap eth0: shaper is tbf rate 8000000bit burst"}},
+		"only the limit":   {"tc qdisc replace dev eth0 root handle 1: tbf rate 8mbit burst 100000b limit 250000b", []string{"tap eth0: shaper is tbf rate 8000000bit burst"}},
+		"limiter's shaper": {"tc qdisc del dev BW root", []string{"limiter BW: shaper is none"}},
+		"limiter gone":     {"ip link del BW", []string{"limiter BW: missing"}},
+		"limiter down":     {"ip link set BW down", []string{"limiter BW: up is off"}},
+		"way around":       {"tc filter del dev GW egress", []string{"gateway's pod end GW: egress filter 1", "is missing"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			p := n.newPod(t, "p")
+			a := p.add(t, "eth0", conf(limited(createConf, intoGuest+", "+fromGuest)))
+			names := strings.NewReplacer("BW", strings.Replace(a.hostLink(), "-if", "-bw", 1), "GW", a.gateway())
+			words := strings.Fields(names.Replace(c.change))
+			p.Run(t, words[0], words[1:]...)
+			for i := range c.words {
+				c.words[i] = names.Replace(c.words[i])
+			}
+			wantFault(t, n.Check(t, a.call), 101, c.words...)
+			a.del()
+			p.onlyLoopback(t)
+		})
+	}
+}
+
+// TestBandwidthRefused: what makes no sense is refused before anything is made.
+func TestBandwidthRefused(t *testing.T) {
+	n := newNode(t)
+	p := n.newPod(t, "p")
+	before := takeAll(t, n.NS, p.NS)
+	_, fault := n.Add(t, p.call("eth0", conf(limited("", `"IngressRate": 1000`))))
+	wantFault(t, fault, 7, "runtimeConfig.bandwidth.IngressRate", "burst")
+	before.wantSame(t)
+}

@@ -900,6 +900,9 @@ func TestMessages(t *testing.T) {
 		`choose CNI_ARGS VMID "7": not allowed, allow.vmid is not given`:                                     {`"up": true`, inPod + ";VMID=7"},
 		`choose vmid 20000: outside 1-16383, the range of network "vmnet"`:                                   {`"up": true`, "VMID=20000"},
 
+		`use hostAccess "icmp": it limits guests in rdomain 0, and this one is in rdomain 10, drop hostAccess`:           {`"hostAccess": "icmp", "rdomain": 10`, ""},
+		`use ipMasq true: contradicts forward false, without forwarding there is nothing to translate, drop one of them`: {`"ipMasq": true, "forward": false`, ""},
+
 		`use rdomain 10: its table would be 254, and 253-255 are the kernel's own, choose another rdomain or rdomains.tableBase`: {`"rdomain": 10, "rdomains": {"tableBase": 244}`, ""},
 		`use rdomain 10: an interface that is not local is in its switch's, which is 20, drop rdomain or add local`:              {`"rdomain": 10, "switch": {"interface": "bridge0", "rdomain": 20}`, ""},
 	}

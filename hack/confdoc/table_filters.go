@@ -133,21 +133,27 @@ func forwardKeys() []key {
 		},
 		{
 			name: "ipMasq", forms: either(flag()),
-			meaning:  "Replace the source address of what guests send out by links that are not vmtap's.",
+			meaning:  "Replace the source address of what guests send out by links that are not vmtap's. See [firewall.md](firewall.md).",
 			def:      `false`,
-			later:    only(`false`),
+			node:     "a guest of another network with this prefix that has it otherwise; a kernel without nftables",
 			examples: []string{`true`},
+			refused: []refusal{
+				{members: `"switch": "bridge0", "ipMasq": true`, code: codeValue, message: `use ipMasq true: an interface that is not local has no addresses to translate, add local or drop ipMasq`, beyond: true},
+				{members: `"forward": false, "ipMasq": true`, code: codeValue, message: `use ipMasq true: contradicts forward false, without forwarding there is nothing to translate, drop one of them`, beyond: true},
+			},
 		},
 		{
 			name: "hostAccess", forms: oneOrList(access()),
-			meaning:  "What guests in rdomain 0 may open on the host itself: `all`, `icmp`, or ports; a list, or one.",
+			meaning:  "What guests in rdomain 0 may open on the host itself: `all`, `icmp`, or ports, 128 at most; a list, or one. See [firewall.md](firewall.md).",
 			def:      `"all"`,
-			later:    only(`"all"`, `["all"]`),
+			node:     "a guest of another network with this prefix that has it otherwise; a bridge that is somebody else's; a kernel without nftables",
 			examples: []string{`"icmp"`, `["tcp/10250", "udp/53"]`},
 			rules:    []rule{notEmpty(), when(rule{"type": "array", "contains": rule{"const": "all"}}, rule{"type": "array", "maxItems": 1})},
 			refused: []refusal{
 				{value: `[]`, code: codeValue, message: `read hostAccess []: want all, icmp, or ports such as tcp/10250`},
 				{value: `["all", "udp/53"]`, code: codeValue, message: `read hostAccess ["all", "udp/53"]: all leaves nothing to add, drop the others`},
+				{members: `"switch": "bridge0", "hostAccess": "icmp"`, code: codeValue, message: `use hostAccess "icmp": an interface that is not local has no way to the host that could be limited, add local or drop hostAccess`, beyond: true},
+				{members: `"rdomain": 10, "hostAccess": "icmp"`, code: codeValue, message: `use hostAccess "icmp": it limits guests in rdomain 0, and this one is in rdomain 10, drop hostAccess`, beyond: true},
 			},
 		},
 	}

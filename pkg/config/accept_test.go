@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -134,6 +135,22 @@ func TestParseAccepts(t *testing.T) {
 			"vlan": 0, "vlanTrunk": [], "ipMasq": false, "hostAccess": "all", "groupSets": false, "ipam": {},
 			"tap": {"selinuxContext": "", "multiQueue": false}, "capabilities": {"bandwidth": false}`, nothing},
 		{"hostAccess, a list of all", `"hostAccess": ["all"]`, nothing},
+
+		{"hostAccess", `"hostAccess": "icmp"`, func(r *Request) { r.HostAccess = HostAccess{Limited: true, ICMP: true} }},
+		{"hostAccess, several, in any order, twice", `"hostAccess": ["udp/53", "tcp/10250", "icmp", "tcp/22", "tcp/22"]`, func(r *Request) {
+			r.HostAccess = HostAccess{Limited: true, ICMP: true, Ports: []Port{{"tcp", 22}, {"tcp", 10250}, {"udp", 53}}}
+		}},
+		{"hostAccess, as many ports as there can be", `"hostAccess": ` + portList(128), func(r *Request) {
+			r.HostAccess = HostAccess{Limited: true}
+			for i := range 128 {
+				r.HostAccess.Ports = append(r.HostAccess.Ports, Port{"tcp", uint16(i + 1)})
+			}
+		}},
+		{"hostAccess in rdomain 0 on a switch in another", `"hostAccess": "icmp", "rdomain": 0, "switch": {"interface": "br0", "rdomain": 10}, "local": true`, func(r *Request) {
+			r.Switch = &Switch{Interface: "br0", Name: "br0", Up: true, RDomain: 10}
+			r.HostAccess = HostAccess{Limited: true, ICMP: true}
+		}},
+		{"ipMasq", `"ipMasq": true, "rdomain": 10`, func(r *Request) { r.IPMasq, r.RDomain = true, 10 }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -159,6 +176,15 @@ func groupNames(n int) string {
 // groupList returns n names of groups as a JSON list.
 func groupList(n int) string {
 	return `["` + strings.ReplaceAll(groupNames(n), ",", `","`) + `"]`
+}
+
+// portList returns n ports as a JSON list.
+func portList(n int) string {
+	var ports []string
+	for i := range n {
+		ports = append(ports, fmt.Sprintf("%q", Port{"tcp", uint16(i + 1)}))
+	}
+	return "[" + strings.Join(ports, ", ") + "]"
 }
 
 func TestVersions(t *testing.T) {

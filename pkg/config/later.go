@@ -1,12 +1,5 @@
 package config
 
-import (
-	"errors"
-	"slices"
-	"strconv"
-	"strings"
-)
-
 // What a later release brings. All of it is checked as it will be, and then
 // refused: a key that were only ignored could be the one that isolates. The
 // value that stands for what is done anyway is accepted.
@@ -15,8 +8,7 @@ import (
 func readLater(f *fields) {
 	readGuard(f)
 	readVLANs(f)
-	readHostAccess(f)
-	for _, key := range []string{"portIsolation", "ipMasq", "groupSets"} {
+	for _, key := range []string{"portIsolation", "groupSets"} {
 		if n, ok := f.get(key); ok && n.bool() {
 			n.notYet()
 		}
@@ -82,32 +74,4 @@ func readTrunk(n node) {
 	if one, several := id != 0, lo != 0 && lo <= hi; one == several || one && lo+hi != 0 {
 		n.refuse("want minID and maxID, the lower first, or id alone")
 	}
-}
-
-// readHostAccess reads what guests may open on the host: "all", "icmp", or a
-// list such as "tcp/10250".
-func readHostAccess(f *fields) {
-	n, ok := f.get("hostAccess")
-	if !ok {
-		return
-	}
-	items := n.itemsOrOne()
-	words := parsedAll(items, parseAccess)
-	switch {
-	case len(items) == 0:
-		n.refuse("want all, icmp, or ports such as tcp/10250")
-	case !slices.Contains(words, "all"):
-		n.notYet()
-	case len(words) > 1:
-		n.refuse("all leaves nothing to add, drop the others")
-	}
-}
-
-func parseAccess(s string) (string, error) {
-	proto, port, _ := strings.Cut(s, "/")
-	i, err := strconv.ParseUint(port, 10, 16)
-	if s == "all" || s == "icmp" || (proto == "tcp" || proto == "udp") && err == nil && i > 0 {
-		return s, nil
-	}
-	return "", errors.New("want all, icmp, or a port such as tcp/10250")
 }

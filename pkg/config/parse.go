@@ -121,6 +121,8 @@ func (d *draft) readBlock(top *fields, machineID func() (string, error)) {
 	d.Up = top.bool("up", true)
 	d.MTU = int(top.number("mtu", minMTU, MaxMTU, 0))
 	d.Forward = top.bool("forward", true)
+	d.IPMasq = top.bool("ipMasq", false)
+	d.HostAccess = readHostAccess(top)
 	d.Tap = readTap(top.object("tap"))
 	d.VMID = readVMID(top.object("vmid"), d.Local)
 	if n, ok := top.get("routes"); ok {

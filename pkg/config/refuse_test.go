@@ -276,6 +276,13 @@ func TestParseRefuses(t *testing.T) {
 		{`"routes": [{"dst": "10.0.0.0/8"}, {"dst": "fd01::/16"}], "local": {"inet6": false}`, CodeInvalidConfig, `read routes[1] to fd01::/16: the interface has no IPv6, drop the route or local.inet6 false`},
 		{`"routes": [{"dst": "10.0.0.0/8"}], "switch": "br0"`, CodeInvalidConfig, `read routes[0] to 10.0.0.0/8: an interface that is not local has no gateway, give gw`},
 
+		{`"ipMasq": true, "switch": "br0"`, CodeInvalidConfig, `use ipMasq true: an interface that is not local has no addresses to translate, add local or drop ipMasq`},
+		{`"ipMasq": true, "forward": false`, CodeInvalidConfig, `use ipMasq true: contradicts forward false, without forwarding there is nothing to translate, drop one of them`},
+		{`"hostAccess": "icmp", "switch": "br0"`, CodeInvalidConfig, `use hostAccess "icmp": an interface that is not local has no way to the host that could be limited, add local or drop hostAccess`},
+		{`"hostAccess": ["udp/53", "icmp"], "rdomain": 10`, CodeInvalidConfig, `use hostAccess "icmp, udp/53": it limits guests in rdomain 0, and this one is in rdomain 10, drop hostAccess`},
+		{`"hostAccess": "icmp", "switch": {"interface": "br0", "rdomain": 10}, "local": true`, CodeInvalidConfig, `use hostAccess "icmp": it limits guests in rdomain 0, and this one is in rdomain 10, drop hostAccess`},
+		{`"hostAccess": ` + portList(129), CodeInvalidConfig, `read hostAccess ` + portList(129)[:64] + `...: want 128 ports at most`},
+
 		// What a later release brings.
 		{`"locked": true`, CodeUnsupportedField, `use locked true: not supported yet`},
 		{`"guard": true`, CodeUnsupportedField, `use guard true: not supported yet`},
@@ -285,9 +292,6 @@ func TestParseRefuses(t *testing.T) {
 		{`"portIsolation": true`, CodeUnsupportedField, `use portIsolation true: not supported yet`},
 		{`"vlan": 100`, CodeUnsupportedField, `use vlan 100: not supported yet`},
 		{`"vlanTrunk": [{"minID": 200, "maxID": 210}, {"id": 5}]`, CodeUnsupportedField, `use vlanTrunk [{"minID": 200, "maxID": 210}, {"id": 5}]: not supported yet`},
-		{`"ipMasq": true`, CodeUnsupportedField, `use ipMasq true: not supported yet`},
-		{`"hostAccess": "icmp"`, CodeUnsupportedField, `use hostAccess "icmp": not supported yet`},
-		{`"hostAccess": ["tcp/10250", "udp/53"]`, CodeUnsupportedField, `use hostAccess ["tcp/10250", "udp/53"]: not supported yet`},
 		{`"groupSets": true`, CodeUnsupportedField, `use groupSets true: not supported yet`},
 		{`"tap": {"selinuxContext": "system_u:object_r:x_t:s0"}`, CodeUnsupportedField, `use tap.selinuxContext "system_u:object_r:x_t:s0": not supported yet`},
 		{`"routes": [{"dst": "10.0.0.0/8", "table": 5}]`, CodeUnsupportedField, `use routes[0].table 5: not supported yet`},

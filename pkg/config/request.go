@@ -36,6 +36,9 @@ type Request struct {
 	MTU       int  // 0: the bridge's, else DefaultMTU
 	Forward   bool // make the host forward, for local interfaces
 
+	IPMasq     bool       // translate the sources of local interfaces where packets leave the node
+	HostAccess HostAccess // what guests in rdomain 0 may open on the host itself
+
 	Tap    Tap
 	Routes []Route
 	DNS    DNS

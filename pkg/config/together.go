@@ -10,6 +10,7 @@ func (d *draft) checkTogether() {
 		d.fail(CodeInvalidConfig, "read local false: without a switch nothing would be connected, add switch or drop local")
 	}
 	d.checkRDomain()
+	d.checkFirewall()
 	if n := len(d.Groups); n > maxGroups {
 		d.fail(CodeInvalidConfig, "read group: %d groups with the switch's, want %d at most", n, maxGroups)
 	}

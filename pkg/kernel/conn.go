@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is a route netlink socket of one namespace.
+// conn is a netlink socket of one namespace.
 type conn struct {
 	fd  int
 	buf *answerBuffer
@@ -34,7 +34,12 @@ const (
 // openConn opens a socket in the calling thread's network namespace. The
 // socket stays there, whichever thread uses it.
 func openConn(buf *answerBuffer) (*conn, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	return openProtocol(unix.NETLINK_ROUTE, buf)
+}
+
+// openProtocol is openConn for another protocol than route netlink.
+func openProtocol(protocol int, buf *answerBuffer) (*conn, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}

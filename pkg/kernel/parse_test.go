@@ -306,6 +306,8 @@ func FuzzParse(f *testing.F) {
 		addUnreachable(&vrf10, defaultRoute(unix.AF_INET6)),
 		addRoute(5, "a", defaultRoute(unix.AF_INET), 1010),
 		localRule(unix.RTM_NEWRULE, 0, "add", unix.AF_INET, 1001),
+		newChain(plan.AllChains()[0]),
+		newElements("open4", []element{{key: make([]byte, 12), end: make([]byte, 12)}}),
 	} {
 		f.Add(m.Serialize()[16:])
 	}
@@ -324,6 +326,13 @@ func FuzzParse(f *testing.F) {
 			b.shaper(plan.Shaper{Rate: 1, Burst: 1518})
 		}
 		_, _, _ = parseFilter(data)
+		_, _ = parseHook(data)
+		if e, err := parseElement(data); err == nil {
+			noteElements("open4", []element{e}, new(plan.Firewall))
+			noteElements("links", []element{e}, new(plan.Firewall))
+			noteElements("masq4", []element{e, {key: data, ends: true}}, new(plan.Firewall))
+		}
+		_ = hasExprs(plan.AllChains()[0].Rules[0], data)
 		_, _, _ = parseAddr(data)
 	})
 }

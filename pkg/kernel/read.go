@@ -19,7 +19,7 @@ func (s *Session) Read(want *plan.State, o *Observation) (plan.State, error) {
 	if err := r.findLinks(want); err != nil {
 		return plan.State{}, err
 	}
-	have := plan.State{Claim: want.Claim, Guest: want.Guest, Rules: o.Node.Rules}
+	have := plan.State{Claim: want.Claim, Guest: want.Guest, Rules: o.Node.Rules, Firewall: o.Node.Firewall}
 	into := have.Links()
 	for i, n := range r.want {
 		if r.links[i] == nil {

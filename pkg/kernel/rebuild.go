@@ -18,6 +18,10 @@ func (s *Session) Rebuild(req *config.Request, o *Observation) (plan.State, erro
 	if err := plan.CheckNode(req, &o.Node); err != nil {
 		return plan.State{}, err
 	}
+	var err error
+	if o.Node.Firewall, err = s.observeFirewall(req); err != nil {
+		return plan.State{}, err
+	}
 	var holder *plan.Found
 	if id, _, ok := vmid.ParseHostLink(o.HostLink.Name); ok {
 		found, err := s.find(vmid.VM(id))

@@ -16,6 +16,7 @@ import (
 // on that thread (runtime.LockOSThread).
 type Session struct {
 	host  *conn
+	nft   *conn // of nf_tables, nil until it is needed
 	lock  *lockFile
 	pod   *conn // nil if nothing is done in the pod
 	tun   *tun  // with which the tap is made
@@ -46,6 +47,9 @@ func Open() (*Session, error) {
 // stays.
 func (s *Session) Close() error {
 	errs := []error{s.host.close()}
+	if s.nft != nil {
+		errs = append(errs, s.nft.close())
+	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.close())
 	}

@@ -13,8 +13,8 @@ import (
 const maxPorts = 1023
 
 // CheckStatus says why no ADD of a network could work, with CodeNotAvailable:
-// no tun, no altnames, no VRF where one is needed, a bridge that is missing or
-// full, rules that do not keep rdomains apart. It changes nothing. It is called
+// no tun, no altnames, no VRF or nftables where they are needed, a bridge that
+// is missing or full, rules that do not keep rdomains apart. It changes nothing. It is called
 // every few seconds, and a failure makes the whole node not ready.
 func (s *Session) CheckStatus(req *config.Request) error {
 	err := s.checkStatus(req)
@@ -44,6 +44,11 @@ func (s *Session) checkStatus(req *config.Request) error {
 	}
 	if plan.UsesRDomains(req) && o.Node.RDomain.Name == "" && o.Node.SwitchRDomain.Name == "" {
 		if err := s.probeVRF(); err != nil {
+			return err
+		}
+	}
+	if req.IPMasq || req.HostAccess.Limited {
+		if _, err := s.observeFirewall(req); err != nil {
 			return err
 		}
 	}

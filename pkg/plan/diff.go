@@ -28,6 +28,8 @@ func Diff(want, have *State) []string {
 	for _, line := range want.Policy.faults(&have.Rules, true) {
 		d.addf("policy: %s", line)
 	}
+	d.link = "nftables table " + FirewallTable
+	d.compareFirewall(&want.Firewall, &have.Firewall)
 	return d.lines
 }
 

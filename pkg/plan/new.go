@@ -33,6 +33,7 @@ func New(req *config.Request, node *Node, claim Claim) (State, error) {
 		}
 	}
 	s.addRDomains(req, node)
+	s.Firewall = WithFirewall(&node.Firewall, req)
 	if req.Switch != nil {
 		s.Bridge = SwitchLink(req, node)
 	}

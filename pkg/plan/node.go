@@ -14,6 +14,8 @@ type Node struct {
 	NoIPv6 bool   // the kernel lacks IPv6
 	Taken  Taken  // the interface to take over, in placement chained
 
+	Firewall Firewall // the nftables table that is there
+
 	// Looked at only for an attachment in an rdomain other than 0.
 	RDomain       VRF // of the interface's rdomain
 	SwitchRDomain VRF // of the switch's, maybe the same
@@ -54,6 +56,9 @@ func CheckNode(req *config.Request, node *Node) error {
 	}
 	if mtu > config.MaxMTU {
 		return config.Errorf(config.CodeInvalidConfig, "set mtu %d, that of switch %q: a tap has %d at most, lower the switch's", mtu, req.Switch.Interface, config.MaxMTU)
+	}
+	if err := checkBridgeAccess(req, b); err != nil {
+		return err
 	}
 	return checkMTU6(req, mtu)
 }

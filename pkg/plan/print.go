@@ -7,7 +7,7 @@ import (
 	"github.com/vmtap/vmtap/pkg/config"
 )
 
-// String returns the State as lines for ip, bridge and tc: what a person
+// String returns the State as lines for ip, bridge, tc and nft: what a person
 // would type to make the same links. Golden tests compare it, and people read
 // it.
 func (s *State) String() string {
@@ -21,6 +21,9 @@ func (s *State) String() string {
 			p.link = n
 			p.print()
 		}
+	}
+	for line := range strings.Lines(s.Firewall.String()) {
+		b.WriteString("nft: " + line)
 	}
 	return b.String()
 }

@@ -47,6 +47,8 @@ type State struct {
 	Policy Policy // what rdomains other than 0 demand of the host
 	Rules  Rules  // what was read of that; of a State that is aimed at, empty
 
+	Firewall Firewall // the node's nftables table
+
 	RDomain       Link // the VRF that the layer 3 link is in
 	SwitchRDomain Link // the VRF that the bridge is in, if that is another one
 	Bridge        Link // the switch's

@@ -37,6 +37,13 @@ func in(ofInterface, ofSwitch uint32) func(*config.Request) {
 	}
 }
 
+func masqueraded(r *config.Request) { r.IPMasq = true }
+
+// limited lets guests open little on the host.
+func limited(r *config.Request) {
+	r.HostAccess = config.HostAccess{Limited: true, ICMP: true, Ports: []config.Port{{Protocol: "tcp", Number: 10250}, {Protocol: "udp", Number: 53}}}
+}
+
 // full has everything that an interface can have.
 func full(r *config.Request) {
 	onCreatedSwitch(r)
@@ -44,11 +51,11 @@ func full(r *config.Request) {
 	r.RDomains.MoveLocalRule = true
 	inGroups(r)
 	r.Tap.GID, r.Tap.HasGID = 107, true
-	limited(r)
+	throttled(r)
 }
 
-// limited has 10 Mbit/s into the guest and 20 from it.
-func limited(r *config.Request) {
+// throttled has 10 Mbit/s into the guest and 20 from it.
+func throttled(r *config.Request) {
 	r.Bandwidth = config.Bandwidth{Ingress: config.Rate{Bits: 10_000_000, Burst: 1 << 20}, Egress: config.Rate{Bits: 20_000_000, Burst: 1 << 21}}
 }
 
@@ -130,6 +137,11 @@ func states() []aCase {
 		{name: "rdomain-without-ipv6", request: all(ipv4Only, in(10, 0)), claim: first},
 		{name: "local-rule-moved", request: all(in(10, 0), func(r *config.Request) { r.RDomains.MoveLocalRule = true }), claim: first},
 
+		{name: "ip-masq", request: masqueraded, claim: first},
+		{name: "ip-masq-in-rdomain", request: all(masqueraded, in(10, 0)), claim: first},
+		{name: "host-access", request: all(onCreatedSwitch, limited), claim: first},
+		{name: "host-access-and-ip-masq-without-ipv6", request: all(ipv4Only, limited, masqueraded), claim: first},
+
 		{name: "down", request: all(onSwitch, func(r *config.Request) { r.Up = false }), bridge: theirs("", 1500), claim: first},
 		{name: "down-without-switch", request: func(r *config.Request) { r.Up = false }, claim: first},
 		{name: "switch-down", request: all(onCreatedSwitch, func(r *config.Request) { r.Switch.Up = false }), claim: first},
@@ -142,12 +154,12 @@ func states() []aCase {
 		{name: "mtu-of-switch-that-was-made", request: all(onCreatedSwitch, func(r *config.Request) { r.Switch.MTU = 9000 }), bridge: ours(1500), claim: first},
 		{name: "mtu-above-bridge", request: all(onCreatedSwitch, func(r *config.Request) { r.MTU = 9000 }), bridge: ours(1500), claim: first},
 
-		{name: "bandwidth", request: limited, claim: first},
-		{name: "bandwidth-of-switch", request: all(onSwitch, notLocal, limited), bridge: theirs("", 9000), claim: first},
-		{name: "bandwidth-with-gateway", request: all(onSwitch, limited), bridge: theirs("", 1500), claim: first},
-		{name: "bandwidth-of-veth", request: all(onSwitch, limited, func(r *config.Request) { r.Device = config.DeviceVeth }), bridge: theirs("", 1500), claim: first},
-		{name: "bandwidth-into-guest", request: all(onSwitch, limited, func(r *config.Request) { r.Bandwidth.Egress = config.Rate{} }), bridge: theirs("", 1500), claim: first},
-		{name: "bandwidth-from-guest", request: all(onSwitch, limited, func(r *config.Request) { r.Bandwidth.Ingress = config.Rate{} }), bridge: theirs("", 1500), claim: first},
+		{name: "bandwidth", request: throttled, claim: first},
+		{name: "bandwidth-of-switch", request: all(onSwitch, notLocal, throttled), bridge: theirs("", 9000), claim: first},
+		{name: "bandwidth-with-gateway", request: all(onSwitch, throttled), bridge: theirs("", 1500), claim: first},
+		{name: "bandwidth-of-veth", request: all(onSwitch, throttled, func(r *config.Request) { r.Device = config.DeviceVeth }), bridge: theirs("", 1500), claim: first},
+		{name: "bandwidth-into-guest", request: all(onSwitch, throttled, func(r *config.Request) { r.Bandwidth.Egress = config.Rate{} }), bridge: theirs("", 1500), claim: first},
+		{name: "bandwidth-from-guest", request: all(onSwitch, throttled, func(r *config.Request) { r.Bandwidth.Ingress = config.Rate{} }), bridge: theirs("", 1500), claim: first},
 		{name: "tap-with-queues", request: func(r *config.Request) { r.Tap.MultiQueue = true }, claim: first},
 		{name: "tap-of-group", request: func(r *config.Request) { r.Tap = config.Tap{GID: 107, HasGID: true} }, claim: first},
 		{name: "lladdr", request: all(onSwitch, func(r *config.Request) { r.LLAddr = lladdr("02:00:00:00:00:01") }), bridge: theirs("", 1500), claim: Claim{VMID: 5, Holder: true, LLAddr: lladdr("02:00:00:00:00:01")}},

@@ -161,6 +161,9 @@ func attach(s *kernel.Session, req *config.Request, observed *kernel.Observation
 	if err := s.EnsureRDomains(req, observed, &state); err != nil {
 		return plan.State{}, err
 	}
+	if err := s.EnsureFirewall(req, &state); err != nil {
+		return plan.State{}, err
+	}
 	if err := s.EnsureForwarding(req, observed); err != nil {
 		return plan.State{}, err
 	}

@@ -41,6 +41,7 @@ func TestFailAtEachStep(t *testing.T) {
 func faultyBlocks() map[string]string {
 	return map[string]string{
 		"local":    "",
+		"limits":   limits,
 		"switch":   createConf,
 		"host":     createConf + `, "placement": "host"`,
 		"veth":     createConf + `, "device": "veth"`,

@@ -1,0 +1,252 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Chain is a chain of the table.
+type Chain struct {
+	Name  string
+	Hook  string // as nft has it: "type filter hook input priority filter; policy accept;"; "" for one that others go to
+	Rules []FirewallRule
+}
+
+// FirewallRule is a rule in nft's words: its conditions in order, and what is then
+// done. Each word group is one of the constants below.
+type FirewallRule []string
+
+// The word groups of rules. pkg/kernel has the kernel's form of each.
+const (
+	fromGuests    = "iifname @links"
+	notFromGuests = "iifname != @links"
+	toGuests      = "oifname @links"
+	fromVRF       = `meta iifkind "vrf"`
+	toVRF         = `meta oifkind "vrf"`
+
+	isKnown       = "ct state established,related"
+	isNeighbour   = "icmpv6 type 133-136" // router and neighbour solicitations and advertisements
+	isDHCP        = "udp sport 68 udp dport 67"
+	isDHCPv6      = "udp sport 546 udp dport 547"
+	noSource      = "ip saddr 0.0.0.0"
+	forged        = "fib saddr . iif oif 0" // Linux would not answer by this link
+	fromLinkLocal = "ip6 saddr fe80::/10"
+	notLinkLocal  = "ip6 daddr != fe80::/10"
+	open4         = "ip saddr . meta l4proto . th dport @open4"
+	open6         = "ip6 saddr . meta l4proto . th dport @open6"
+	openLinkLocal = "ip6 daddr . meta l4proto . th dport @open6"
+	closed4       = "ip saddr @closed4"
+	closed6       = "ip6 saddr @closed6"
+	closedLL      = "ip6 daddr @closed6"
+	masq4         = "ip saddr @masq4"
+	masq6         = "ip6 saddr @masq6"
+
+	setZone     = "ct original zone set jhash iif mod 65535 seed 0x1 offset 1"
+	masquerade  = "masquerade"
+	accept      = "accept"
+	drop        = "drop"
+	leave       = "return"
+	toLinkLocal = "goto linklocal"
+	toMasq      = "goto masq"
+)
+
+// The hooks of chains.
+const (
+	hookZone  = "type filter hook prerouting priority raw; policy accept;"
+	hookInput = "type filter hook input priority filter; policy accept;"
+	hookMasq  = "type nat hook postrouting priority srcnat; policy accept;"
+)
+
+// complete makes sets and chains of what the table is to do. What has nothing
+// to do is not there: a chain costs every packet of the node, and the first
+// of NAT turns on connection tracking.
+func (f *Firewall) complete() {
+	f.Links, f.Sets = linkNames(), SetNames()
+	if len(f.Masq)+len(f.Closed) == 0 {
+		return
+	}
+	f.Chains = []Chain{zoneChain()}
+	if len(f.Closed) > 0 {
+		f.Chains = append(f.Chains, inputChains()...)
+	}
+	if len(f.Masq) > 0 {
+		f.Chains = append(f.Chains, masqChains()...)
+	}
+}
+
+// AllChains returns every chain that a table can have.
+func AllChains() []Chain {
+	return slices.Concat([]Chain{zoneChain()}, inputChains(), masqChains())
+}
+
+// linkNames match vm<vmid>-if<idx> and vm<vmid>-gw<idx>, and not vmbr0: a vmid
+// begins with a digit other than 0.
+func linkNames() []string {
+	var names []string
+	for digit := '1'; digit <= '9'; digit++ {
+		names = append(names, fmt.Sprintf("vm%c*", digit))
+	}
+	return names
+}
+
+// SetNames returns the sets that a table has.
+func SetNames() []string {
+	return []string{"links", "masq4", "masq6", "closed4", "closed6", "open4", "open6"}
+}
+
+// zoneChain keeps the connections of different links apart where they begin:
+// guests of two rdomains may have the same addresses and ports. Answers come
+// by any link, and are found by what they answer to.
+func zoneChain() Chain {
+	return Chain{"zone", hookZone, []FirewallRule{{fromGuests, setZone}}}
+}
+
+// inputChains judge what guests in rdomain 0 send to the host: what a VRF's
+// guests send comes in by the VRF. First what a guest needs to be one; then
+// what is forged goes, since all else goes by source. What has a link-local
+// source, the same in all networks, is known by the gateway's own link-local
+// address that it is for.
+func inputChains() []Chain {
+	return []Chain{
+		{"input", hookInput, []FirewallRule{
+			{notFromGuests, accept},
+			{isKnown, accept},
+			{isNeighbour, accept},
+			{isDHCP, accept},
+			{isDHCPv6, accept},
+			{noSource, drop},
+			{forged, drop},
+			{fromLinkLocal, toLinkLocal},
+			{open4, accept},
+			{open6, accept},
+			{closed4, drop},
+			{closed6, drop},
+		}},
+		{"linklocal", "", []FirewallRule{
+			{notLinkLocal, drop},
+			{openLinkLocal, accept},
+			{closedLL, drop},
+		}},
+	}
+}
+
+// masqChains translate what comes from a guest's link, or out of a VRF, and
+// leaves by a link that is neither. So what the host sends itself, and what
+// bridges pass through netfilter, is left alone.
+func masqChains() []Chain {
+	return []Chain{
+		{"postrouting", hookMasq, []FirewallRule{
+			{toGuests, leave},
+			{toVRF, leave},
+			{fromGuests, toMasq},
+			{fromVRF, toMasq},
+		}},
+		{"masq", "", []FirewallRule{
+			{masq4, masquerade},
+			{masq6, masquerade},
+		}},
+	}
+}
+
+// Sort puts the elements into one order for all.
+func (f *Firewall) Sort() {
+	slices.SortFunc(f.Masq, comparePrefixes)
+	slices.SortFunc(f.Closed, comparePrefixes)
+	slices.SortFunc(f.Open, compareOpenings)
+}
+
+func comparePrefixes(a, b netip.Prefix) int {
+	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+}
+
+func compareOpenings(a, b Opening) int {
+	return cmp.Or(comparePrefixes(a.From, b.From), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last))
+}
+
+// String returns the opening as an element of an nft set.
+func (o Opening) String() string {
+	protocol := map[uint8]string{ProtocolICMP: "icmp", ProtocolTCP: "tcp", ProtocolUDP: "udp", ProtocolICMPv6: "ipv6-icmp"}[o.Protocol]
+	ports := fmt.Sprint(o.First)
+	if o.First != o.Last {
+		ports = fmt.Sprintf("%d-%d", o.First, o.Last)
+	}
+	return fmt.Sprintf("%s . %s . %s", o.From, cmp.Or(protocol, fmt.Sprint(o.Protocol)), ports)
+}
+
+// String returns the rule as nft has it.
+func (r FirewallRule) String() string { return strings.Join(r, " ") }
+
+// String returns the table as nft reads it, "" for none.
+func (f *Firewall) String() string {
+	if f.IsZero() {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "table inet %s {\n", FirewallTable)
+	for _, name := range f.Sets {
+		fmt.Fprintf(&b, "\tset %s {\n\t\ttype %s\n\t\tflags interval\n", name, SetType(name))
+		if elements := f.elements(name); len(elements) > 0 {
+			fmt.Fprintf(&b, "\t\telements = { %s }\n", strings.Join(elements, ", "))
+		}
+		b.WriteString("\t}\n")
+	}
+	for _, c := range f.Chains {
+		fmt.Fprintf(&b, "\tchain %s {\n", c.Name)
+		if c.Hook != "" {
+			fmt.Fprintf(&b, "\t\t%s\n", c.Hook)
+		}
+		for _, r := range c.Rules {
+			fmt.Fprintf(&b, "\t\t%s\n", r)
+		}
+		b.WriteString("\t}\n")
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// SetType returns the type of a set's elements in nft's words.
+func SetType(set string) string {
+	switch set {
+	case "links":
+		return "ifname"
+	case "open4":
+		return "ipv4_addr . inet_proto . inet_service"
+	case "open6":
+		return "ipv6_addr . inet_proto . inet_service"
+	case "masq4", "closed4":
+		return "ipv4_addr"
+	}
+	return "ipv6_addr"
+}
+
+// elements returns the elements of a set in nft's words.
+func (f *Firewall) elements(set string) []string {
+	switch set {
+	case "links":
+		return quoted(f.Links)
+	case "open4", "open6":
+		return texts(f.OpenIn(set), Opening.String)
+	}
+	return texts(f.PrefixesIn(set), netip.Prefix.String)
+}
+
+// PrefixesIn returns the elements of a set of prefixes.
+func (f *Firewall) PrefixesIn(set string) []netip.Prefix {
+	from := f.Closed
+	if strings.HasPrefix(set, "masq") {
+		from = f.Masq
+	}
+	return slices.DeleteFunc(slices.Clone(from), func(p netip.Prefix) bool { return p.Addr().Is4() != strings.HasSuffix(set, "4") })
+}
+
+// OpenIn returns the elements of a set of openings.
+func (f *Firewall) OpenIn(set string) []Opening {
+	return slices.DeleteFunc(slices.Clone(f.Open), func(o Opening) bool { return o.From.Addr().Is4() != strings.HasSuffix(set, "4") })
+}
+
+func quoted(names []string) []string {
+	return texts(names, func(s string) string { return fmt.Sprintf("%q", s) })
+}

@@ -50,6 +50,11 @@ func (p *pod) addEarlier(t *testing.T, name, block string) (call cni.Call, earli
 	if fault != nil {
 		t.Fatalf("ADD of %s: %s", name, fault)
 	}
+	for _, ns := range []*netns.NS{p.node.NS, p.NS} { // the kernel adds these in its own time
+		waitFor(t, "the routes of IPv6 addresses", func() bool {
+			return strings.Contains(ns.Run(t, "ip", "-6", "route", "show", "table", "local"), "local fd09::")
+		})
+	}
 	return p.call("eth0", conf(block)).With(stdout), earlier, earlierCall.With(stdout)
 }
 

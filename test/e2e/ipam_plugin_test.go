@@ -145,14 +145,7 @@ func TestIPAMPluginHangs(t *testing.T) {
 	f := n.newFake(t, `[ $CNI_COMMAND = ADD ] || exit 0; echo $PPID $$ >$dir/new; mv $dir/new $dir/pids; exec sleep 1000`)
 	p := n.newPod(t, "p")
 	call := p.call("eth0", conf(fakeBlock))
-	done := make(chan *cni.Error)
-	go func() {
-		_, fault, err := n.Invoke(cni.ADD, call)
-		if err != nil {
-			fault = &cni.Error{Msg: err.Error()}
-		}
-		done <- fault
-	}()
+	done := n.beside(cni.ADD, call)
 	waitFor(t, "the plugin to hang", func() bool { return f.said(t, "pids") != "" })
 	pids := strings.Fields(f.said(t, "pids"))
 	ours, _ := strconv.Atoi(pids[0])

@@ -75,6 +75,7 @@ func TestSpecSTATUSIsInformational(t *testing.T) {
 			s.Run(t, "ip", "link", "add", "br0", "type", "bridge")
 			const block = `"switch": "br0", "local": true`
 			first, second := s.attach(t, s.newPod(t, "p"), "eth0", s.block(block)), s.attach(t, s.newPod(t, "q"), "eth0", s.block(block))
+			s.Run(t, "ip", "link", "set", "br0", "down") // before Linux 6.2 only such a link can be renamed
 			s.Run(t, "ip", "link", "set", "br0", "name", "away0")
 			wantFault(t, s.status(t, block), 50, "br0")
 			if fault := s.Check(t, first.call); fault == nil {

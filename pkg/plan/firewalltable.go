@@ -135,7 +135,8 @@ func inputChains() []Chain {
 
 // masqChains translate what comes from a guest's link, or out of a VRF, and
 // leaves by a link that is neither. So what the host sends itself, and what
-// bridges pass through netfilter, is left alone.
+// bridges pass through netfilter, is left alone. Linux from 5.16 on does not ask
+// when a packet leaves by a VRF, and asks again at the link behind it.
 func masqChains() []Chain {
 	return []Chain{
 		{"postrouting", hookMasq, []FirewallRule{

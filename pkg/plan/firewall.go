@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -172,4 +173,19 @@ func covers(outer []netip.Prefix, inner netip.Prefix) bool {
 // without returns the prefixes that have nothing in common with p.
 func without(ps []netip.Prefix, p netip.Prefix) []netip.Prefix {
 	return slices.DeleteFunc(ps, p.Overlaps)
+}
+
+// Sort puts the elements into one order for all.
+func (f *Firewall) Sort() {
+	slices.SortFunc(f.Masq, comparePrefixes)
+	slices.SortFunc(f.Closed, comparePrefixes)
+	slices.SortFunc(f.Open, compareOpenings)
+}
+
+func comparePrefixes(a, b netip.Prefix) int {
+	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+}
+
+func compareOpenings(a, b Opening) int {
+	return cmp.Or(comparePrefixes(a.From, b.From), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last))
 }

@@ -178,6 +178,23 @@ func (n *node) counter(t *testing.T, condition string) func() string {
 	}
 }
 
+// TestIPMasqBesidesDNAT: answers to what comes in by somebody's DNAT, as
+// portmap makes it, find their way, whichever zone a guest's link has.
+func TestIPMasqBesidesDNAT(t *testing.T) {
+	n := newNode(t)
+	u := n.newUplink(t, 2, "", "")
+	p := n.newPod(t, "p")
+	a := p.add(t, "eth0", conf(`"ipMasq": true`))
+	g, c := a.boot(p), a.guestConfig()
+	n.RunInput(t, fmt.Sprintf("table inet t {\n chain c {\n type nat hook prerouting priority dstnat\n iifname uplink2 icmp type echo-request dnat ip to %s\n iifname uplink2 icmpv6 type echo-request dnat ip6 to %s\n }\n}\n", c.Addr4.Addr(), c.Addr6.Addr()), "nft", "-f", "-")
+	for _, dst := range []netip.Addr{u.addr4, u.addr6} {
+		mark := g.Mark()
+		u.outside.Run(t, "ping", "-n", "-c", "1", "-W", "5", dst.String())
+		wantSources(t, g, mark, dst.Next())
+	}
+	wantOut(t, g, true)
+}
+
 // TestIPMasqOfEqualGuests: guests in two rdomains, each with an uplink of its
 // own, speak from one address and port to one address and port at once, on
 // both families.

@@ -69,22 +69,10 @@ var others = map[string]string{
 		If a plugin makes no changes that would be reflected in the _Success result_ type, then it must output a result equivalent
 		an IPAM plugin should generally release an IP allocation
 		since DHCP leases have a lifetime this release action would not be considered critical and no error should be returned if this action fails.
-		the ` + "`bridge`" + ` plugin should delegate the DEL action to the IPAM plugin
+		The IPAM plugin must determine the interface IP/subnet, Gateway and Routes
 		a plugin should remove any IPAM reservations associated with attachments not in the provided list.
 		Delegated IPAM plugins must return an abbreviated _Success_ object.
 		So, it should accept any previous result that includes a host-side interface
-	`,
-	// vmtap refuses ipam until it has delegates.
-	"plugins with delegates": `
-		The plugin should call ` + "`CHECK`" + ` on any delegated (e.g. IPAM) plugins and pass any errors on to its caller.
-		it must also execute a ` + "`STATUS`" + ` request to that plugin when it receives a
-		the executing plugin should return an error result.
-		Plugins MUST, additionally, forward any GC calls to delegated plugins
-		The IPAM plugin must determine the interface IP/subnet, Gateway and Routes
-		The delegated plugin must receive all the same environment variables
-		When a plugin executes a delegated plugin, it should:
-		it must also execute any delegated plugins. If any of the delegated plugins return error, error should be returned by the upper plugin.
-		If, on ` + "`ADD`, a delegated plugin fails, the \"upper\" plugin should execute again with `DEL`" + ` before returning failure.
 	`,
 }
 

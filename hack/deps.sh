@@ -23,6 +23,7 @@ declare -A package=(
 	[nft]=nftables
 	[ping]=iputils-ping
 	[qemu-system-x86_64]=qemu-system-x86
+	[secilc]=secilc
 	[shellcheck]=shellcheck
 	[strace]=strace
 	[sysctl]=procps

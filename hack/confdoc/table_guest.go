@@ -37,10 +37,12 @@ func tapKeys() []key {
 		},
 		key{
 			name: "selinuxContext", forms: either(str(lineOrNothing())),
-			meaning:  "The SELinux context of the tap; an empty one is none.",
+			meaning:  "The SELinux context of the tap, which is that of a process; an empty one is the plugin's own.",
+			notes:    []string{"What the node's policy must allow for it is in [selinux.md](selinux.md). CHECK cannot compare it, since the kernel tells nobody."},
+			node:     "it has no SELinux or its policy has no such context, and at the making of the tap if the policy does not allow it",
 			def:      `""`,
-			later:    only(`""`),
-			examples: []string{`"system_u:object_r:tun_t:s0"`},
+			same:     []members{{`"up": true`, `"tap": {"selinuxContext": ""}`}},
+			examples: []string{`"system_u:system_r:container_t:s0"`},
 		},
 		key{
 			name: "multiQueue", forms: either(flag()),

@@ -293,7 +293,6 @@ func TestParseRefuses(t *testing.T) {
 		{`"vlan": 100`, CodeUnsupportedField, `use vlan 100: not supported yet`},
 		{`"vlanTrunk": [{"minID": 200, "maxID": 210}, {"id": 5}]`, CodeUnsupportedField, `use vlanTrunk [{"minID": 200, "maxID": 210}, {"id": 5}]: not supported yet`},
 		{`"groupSets": true`, CodeUnsupportedField, `use groupSets true: not supported yet`},
-		{`"tap": {"selinuxContext": "system_u:object_r:x_t:s0"}`, CodeUnsupportedField, `use tap.selinuxContext "system_u:object_r:x_t:s0": not supported yet`},
 		{`"routes": [{"dst": "10.0.0.0/8", "table": 5}]`, CodeUnsupportedField, `use routes[0].table 5: not supported yet`},
 		{`"routes": [{"dst": "10.0.0.0/8", "scope": 0}]`, CodeUnsupportedField, `use routes[0].scope 0: not supported yet`},
 	}

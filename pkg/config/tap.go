@@ -14,8 +14,7 @@ func readTap(f *fields) Tap {
 		t.Name = parsed(n, parseLinkName)
 	}
 	if n, ok := f.get("selinuxContext"); ok && n.text() != "" {
-		parsed(n, parseLine)
-		n.notYet()
+		t.SELinuxContext = parsed(n, parseLine)
 	}
 	f.done()
 	return t

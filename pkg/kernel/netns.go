@@ -48,16 +48,23 @@ func checkNetns(fd int, path string) error {
 }
 
 // inNetns runs f in a namespace. A thread of its own enters it and never comes
-// back: it ends with the goroutine, so that no thread of the process is ever
-// in a pod. What f opens stays in the namespace, whichever thread uses it.
+// back, so that no thread of the process is ever in a pod. What f opens stays
+// in the namespace, whichever thread uses it.
 func inNetns(fd int, f func() error) error {
+	return onLostThread(func() error {
+		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("enter the pod's namespace: %w", err)
+		}
+		return f()
+	})
+}
+
+// onLostThread runs f on a thread that ends with it, and with all that f did
+// to the thread.
+func onLostThread(f func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked
-		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("enter the pod's namespace: %w", err)
-			return
-		}
 		done <- f()
 	}()
 	return <-done

@@ -10,8 +10,11 @@ import (
 // EnterPod opens for ADD what the attachment is made with: the pod's
 // namespace, which must be one and not the host's, and have no interface of
 // the name that the guest's gets; and /dev/net/tun, in the namespace where the
-// tap is to be.
+// tap is to be. A context that the tap cannot have is refused here, too.
 func (s *Session) EnterPod(req *config.Request) error {
+	if err := checkContext(req.Tap.SELinuxContext); err != nil {
+		return err
+	}
 	if req.Placement == config.PlacementHost {
 		return s.openHostTun(req.Netns)
 	}

@@ -13,9 +13,10 @@ import (
 const maxPorts = 1023
 
 // CheckStatus says why no ADD of a network could work, with CodeNotAvailable:
-// no tun, no altnames, no VRF or nftables where they are needed, a bridge that
-// is missing or full, rules that do not keep rdomains apart. It changes nothing. It is called
-// every few seconds, and a failure makes the whole node not ready.
+// no tun, no altnames, no VRF, nftables or SELinux where they are needed, a
+// bridge that is missing or full, rules that do not keep rdomains apart. It
+// changes nothing. It is called every few seconds, and a failure makes the whole
+// node not ready.
 func (s *Session) CheckStatus(req *config.Request) error {
 	err := s.checkStatus(req)
 	if err == nil {
@@ -30,6 +31,9 @@ func (s *Session) checkStatus(req *config.Request) error {
 		return err
 	}
 	if err := t.close(); err != nil {
+		return err
+	}
+	if err := checkContext(req.Tap.SELinuxContext); err != nil {
 		return err
 	}
 	o, err := s.Observe(req)

@@ -32,16 +32,8 @@ func (t *tun) create(tap *plan.Link, index int32) error {
 	if err := unix.IoctlSetPointerInt(t.fd, unix.TUNSETIFINDEX, int(index)); err != nil {
 		return fmt.Errorf("create tap %s: set ifindex: %w", tap.Name, err)
 	}
-	req, err := unix.NewIfreq(tap.Name)
-	if err != nil {
-		return fmt.Errorf("create tap %s: %w", tap.Name, err)
-	}
-	req.SetUint16(tapFlags(tap))
-	if err := unix.IoctlIfreq(t.fd, unix.TUNSETIFF, req); err != nil {
-		if errors.Is(err, unix.EBUSY) {
-			return config.Errorf(config.CodeTaken, "create tap %s: the name or the ifindex is taken: %w", tap.Name, err)
-		}
-		return fmt.Errorf("create tap %s: %w", tap.Name, err)
+	if err := t.attach(tap); err != nil {
+		return err
 	}
 	if tap.Owner.HasUID {
 		if err := unix.IoctlSetInt(t.fd, unix.TUNSETOWNER, int(tap.Owner.UID)); err != nil {
@@ -54,6 +46,35 @@ func (t *tun) create(tap *plan.Link, index int32) error {
 		}
 	}
 	return nil
+}
+
+// attach makes the tap, in its context if it is to have one.
+func (t *tun) attach(tap *plan.Link) error {
+	if tap.SELinuxContext != "" {
+		return t.attachByChild(tap)
+	}
+	err := attachTap(t.fd, tap.Name, tapFlags(tap))
+	switch {
+	case errors.Is(err, unix.EBUSY):
+		return errTaken(tap, err)
+	case err != nil:
+		return fmt.Errorf("create tap %s: %w", tap.Name, err)
+	}
+	return nil
+}
+
+func errTaken(tap *plan.Link, cause error) error {
+	return config.Errorf(config.CodeTaken, "create tap %s: the name or the ifindex is taken: %w", tap.Name, cause)
+}
+
+// attachTap makes a tap of an open /dev/net/tun.
+func attachTap(fd int, name string, flags uint16) error {
+	req, err := unix.NewIfreq(name)
+	if err != nil {
+		return err
+	}
+	req.SetUint16(flags)
+	return unix.IoctlIfreq(fd, unix.TUNSETIFF, req)
 }
 
 func tapFlags(tap *plan.Link) uint16 {

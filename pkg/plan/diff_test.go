@@ -11,9 +11,9 @@ import (
 )
 
 // notCompared are the fields of Link that say nothing about the kernel: who
-// made it, where it is looked for, whose it is, who gives its addresses, and
-// what whoever opens a tap may change.
-var notCompared = []string{"Foreign", "VnetHdr", "Pod", "Guests", "Leased", "Tunable"}
+// made it, where it is looked for, whose it is, who gives its addresses, what
+// whoever opens a tap may change, and what the kernel tells nobody.
+var notCompared = []string{"Foreign", "VnetHdr", "SELinuxContext", "Pod", "Guests", "Leased", "Tunable"}
 
 // ofTaken are the fields that count of an earlier plugin's interface.
 var ofTaken = []string{"LLAddr", "Ingress"}

@@ -71,7 +71,7 @@ func (s *State) addPodVeth(req *config.Request) {
 
 // addTap gives a tap what its opener wants.
 func (l *Link) addTap(tap *config.Tap) {
-	l.VnetHdr, l.MultiQueue = tap.VnetHdr, tap.MultiQueue
+	l.VnetHdr, l.MultiQueue, l.SELinuxContext = tap.VnetHdr, tap.MultiQueue, tap.SELinuxContext
 	l.Owner = Owner{UID: tap.UID, GID: tap.GID, HasUID: tap.HasUID, HasGID: tap.HasGID}
 }
 

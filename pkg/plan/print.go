@@ -87,7 +87,7 @@ func (p *printer) printCreate() {
 	l := p.link.Link
 	switch {
 	case l.Kind == KindTun:
-		p.linef("ip tuntap add %s mode tap%s # address %s mtu %d%s", l.Name, tapWords(l), l.LLAddr, l.MTU, groupWord(l.Group))
+		p.linef("%sip tuntap add %s mode tap%s # address %s mtu %d%s", contextWord(l), l.Name, tapWords(l), l.LLAddr, l.MTU, groupWord(l.Group))
 	case l.Kind == KindIFB:
 		p.linef("ip link add %s address %s mtu %d type ifb", l.Name, l.LLAddr, l.MTU)
 	case l.Pod || l == &p.state.GatewayPeer:
@@ -208,6 +208,14 @@ func tapWords(l *Link) string {
 		words += " multi_queue"
 	}
 	return words
+}
+
+// contextWord returns the command that runs another in a tap's context.
+func contextWord(l *Link) string {
+	if l.SELinuxContext == "" {
+		return ""
+	}
+	return "runcon " + l.SELinuxContext + " "
 }
 
 func upWord(up bool) string {

@@ -113,6 +113,10 @@ type Link struct {
 
 	Table       uint32         // of a VRF
 	Unreachable []netip.Prefix // of a VRF's table: where packets end that no other route takes
+
+	// SELinuxContext is that of a tap that is made, "" for the plugin's own. The
+	// kernel tells nobody, so CHECK does not ask.
+	SELinuxContext string
 }
 
 // Owner is who may open a tap.

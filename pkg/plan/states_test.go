@@ -161,6 +161,7 @@ func states() []aCase {
 		{name: "bandwidth-into-guest", request: all(onSwitch, throttled, func(r *config.Request) { r.Bandwidth.Egress = config.Rate{} }), bridge: theirs("", 1500), claim: first},
 		{name: "bandwidth-from-guest", request: all(onSwitch, throttled, func(r *config.Request) { r.Bandwidth.Ingress = config.Rate{} }), bridge: theirs("", 1500), claim: first},
 		{name: "tap-with-queues", request: func(r *config.Request) { r.Tap.MultiQueue = true }, claim: first},
+		{name: "tap-with-context", request: func(r *config.Request) { r.Tap.SELinuxContext = "system_u:system_r:x_t:s0" }, claim: first},
 		{name: "tap-of-group", request: func(r *config.Request) { r.Tap = config.Tap{GID: 107, HasGID: true} }, claim: first},
 		{name: "lladdr", request: all(onSwitch, func(r *config.Request) { r.LLAddr = lladdr("02:00:00:00:00:01") }), bridge: theirs("", 1500), claim: Claim{VMID: 5, Holder: true, LLAddr: lladdr("02:00:00:00:00:01")}},
 	}...)

@@ -23,11 +23,15 @@ func (s Step) String() string {
 	return strings.TrimRight(fmt.Sprintf("%d %s %s", s.N, s.Call, strings.Join(append([]string{s.Detail}, s.Messages...), " ")), " ")
 }
 
-// Fault is what goes wrong at a step. One of Kill, Message and Err is set.
+// Fault is what goes wrong at a step. One of Kill, Message, Orphan and Err is set.
 type Fault struct {
 	Step int
-	Err  unix.Errno // the call fails with it and is not carried out
-	Kill bool       // the plugin is killed, and the call not carried out
+	// Child says that the steps are not the plugin's, but those of the processes that it starts.
+	Child bool
+	Err   unix.Errno // the call fails with it and is not carried out
+	Kill  bool       // the process is killed, and the call not carried out
+	// Orphan says that the plugin is killed at a step of its child's, which goes on only if it does not die within 10 s.
+	Orphan bool
 	// Message is the number, from 1, of one of the step's netlink messages, which the kernel refuses (with EOPNOTSUPP)
 	// while it carries out the others of the same send. Its type is overwritten where the plugin sends it from.
 	Message int
@@ -37,6 +41,8 @@ func (f Fault) String() string {
 	switch {
 	case f.Kill:
 		return fmt.Sprintf("killed at step %d", f.Step)
+	case f.Orphan:
+		return fmt.Sprintf("parent killed at step %d", f.Step)
 	case f.Message != 0:
 		return fmt.Sprintf("message %d of step %d refused", f.Message, f.Step)
 	}
@@ -61,11 +67,14 @@ func Faults(steps []Step, errs ...unix.Errno) []Fault {
 	return faults
 }
 
-// Trace is what the last run of a plugin did. Calls of its delegates are not in it.
+// Trace is what the last run of a plugin did, or what its children did. Calls of the others are not in it.
 type Trace struct {
 	mu       sync.Mutex
 	steps    []Step
 	injected bool
+	orphaned bool
+	files    []string
+	environ  []string
 }
 
 // Steps are the steps that the run took.
@@ -80,6 +89,20 @@ func (tr *Trace) Injected() bool {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	return tr.injected
+}
+
+// Orphaned says whether a child went on after the plugin's death.
+func (tr *Trace) Orphaned() bool {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.orphaned
+}
+
+// Inherited are the open files of the child at its last step, and its environment.
+func (tr *Trace) Inherited() (files, environ []string) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.files, tr.environ
 }
 
 func (tr *Trace) String() string {

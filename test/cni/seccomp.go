@@ -54,6 +54,12 @@ func reply(fd int, a answer) {
 	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(&a)))
 }
 
+// waits says whether the process behind a notification still waits for its answer.
+func waits(fd int, id uint64) bool {
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SECCOMP_IOCTL_NOTIF_ID_VALID, uintptr(unsafe.Pointer(&id)))
+	return errno == 0
+}
+
 // Offsets of the low halves in struct seccomp_data, on little-endian machines.
 const (
 	offsetNr   = 0

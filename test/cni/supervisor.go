@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,7 +23,7 @@ type supervisor struct {
 // start calls f, which starts the plugin, on a thread whose children are supervised.
 func (s *supervisor) start(f func() error) error {
 	s.trace.mu.Lock()
-	s.trace.steps, s.trace.injected = nil, false
+	s.trace.steps, s.trace.injected, s.trace.orphaned = nil, false, false
 	s.trace.mu.Unlock()
 	started := make(chan error)
 	go onLostThread(func() {
@@ -75,18 +77,18 @@ func (s *supervisor) serve(fd, starter int) {
 		if int(n.pid) != starter {
 			process := processOf(int(n.pid))
 			if plugin == 0 {
-				plugin = process // no delegate can be before it
+				plugin = process // no child can be before it
 			}
-			if process == plugin {
-				a = s.step(n, process)
+			if (process == plugin) != s.fault.Child {
+				a = s.step(fd, n, process, plugin)
 			}
 		}
 		reply(fd, a)
 	}
 }
 
-// step notes a call of the plugin and says what becomes of it.
-func (s *supervisor) step(n notification, process int) answer {
+// step notes a call of the plugin, or of its child, and says what becomes of it.
+func (s *supervisor) step(fd int, n notification, process, plugin int) answer {
 	a := answer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
 	step, messages, ok := describe(n, process)
 	if !ok {
@@ -96,6 +98,9 @@ func (s *supervisor) step(n notification, process int) answer {
 	defer s.trace.mu.Unlock()
 	step.N = len(s.trace.steps) + 1
 	s.trace.steps = append(s.trace.steps, step)
+	if s.fault.Child {
+		s.trace.files, s.trace.environ = inherited(process)
+	}
 	if s.fault.Step != step.N {
 		return a
 	}
@@ -104,6 +109,10 @@ func (s *supervisor) step(n notification, process int) answer {
 		s.trace.injected = unix.Kill(process, unix.SIGKILL) == nil
 		// Should the answer be faster than death, the call must not be carried out.
 		return answer{id: n.id, errno: -int32(unix.EINTR)}
+	case s.fault.Orphan:
+		s.trace.injected = unix.Kill(plugin, unix.SIGKILL) == nil
+		s.trace.orphaned = outlives(fd, n.id, 10*time.Second)
+		return a
 	case s.fault.Message != 0:
 		if s.fault.Message <= len(messages) {
 			s.trace.injected = messages[s.fault.Message-1].refuse(process) == nil
@@ -112,6 +121,27 @@ func (s *supervisor) step(n notification, process int) answer {
 	}
 	s.trace.injected = true
 	return answer{id: n.id, errno: -int32(s.fault.Err)}
+}
+
+// outlives says whether the process that waits for an answer still does after a time.
+func outlives(fd int, id uint64, limit time.Duration) bool {
+	for end := time.Now().Add(limit); waits(fd, id); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return true
+		}
+	}
+	return false
+}
+
+// inherited is what a process has open, and its environment.
+func inherited(process int) (files, environ []string) {
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", process))
+	for _, l := range links {
+		file, _ := os.Readlink(l)
+		files = append(files, file)
+	}
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", process))
+	return files, strings.FieldsFunc(string(b), func(r rune) bool { return r == 0 })
 }
 
 // processOf is the process of a thread, or 0 if it is gone.

@@ -86,12 +86,18 @@ func (e *deniedError) Error() string { return e.what + ": " + e.cause.Error() }
 func (e *deniedError) Unwrap() error { return e.cause }
 
 // runTapChild runs the child from the calling thread.
-func (t *tun) runTapChild(tap *plan.Link) error {
-	const closed = ^uintptr(0)
+func (t *tun) runTapChild(tap *plan.Link) (err error) {
+	// What is closed of 0 to 2 a Go program opens, which its context might not
+	// be allowed to.
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open /dev/null: %w", err)
+	}
+	defer func() { err = errors.Join(err, unix.Close(null)) }()
 	args := []string{"vmtap", tapChildArg, tap.Name, strconv.Itoa(int(tapFlags(tap)))}
 	// Not by os/exec, which costs start-up time. The environment is empty.
 	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{
-		Files: []uintptr{closed, closed, closed, tapChildTun: uintptr(t.fd)},
+		Files: []uintptr{uintptr(null), uintptr(null), uintptr(null), tapChildTun: uintptr(t.fd)},
 		Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {

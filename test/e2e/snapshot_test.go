@@ -28,6 +28,7 @@ func takeAll(t *testing.T, all ...*netns.NS) snapshots {
 	t.Helper()
 	var s snapshots
 	for _, ns := range all {
+		settle(t, ns)
 		s = append(s, taken{ns, take(t, ns)})
 	}
 	return s

@@ -89,7 +89,11 @@ func TestHostAccess(t *testing.T) {
 		{`["tcp/7000", "udp/7010"]`, reachesSome, false, true},
 		{`["udp/9"]`, reachesNone, false, false},
 	} {
-		for name, block := range map[string]string{"local": "", "switch": `, "switch": {"interface": "bridge0", "create": true}, "local": true`} {
+		for name, block := range map[string]string{
+			"local":       "",
+			"switch":      `, "switch": {"interface": "bridge0", "create": true}, "local": true`,
+			"in the host": `, "placement": "host"`,
+		} {
 			t.Run(c.access+" "+name, func(t *testing.T) {
 				h := newHost(t)
 				g, a := h.newCaller(t, "p", conf(`"hostAccess": `+c.access+block))

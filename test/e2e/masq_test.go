@@ -79,6 +79,7 @@ func TestIPMasq(t *testing.T) {
 		"local":           "",
 		"switch":          `"switch": {"interface": "bridge0", "create": true}, "local": true, `,
 		"somebody else's": `"switch": "vmbr0", "local": true, `,
+		"in the host":     `"placement": "host", "switch": {"interface": "bridge0", "create": true}, "local": true, `,
 		"another prefix":  `"local": {"prefix": "10.9.0.0/16", "prefix6": "fd00:1:2:3::/64"}, `,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -79,6 +81,20 @@ func TestVethRoutes(t *testing.T) {
 	}
 	p.Run(t, "ip", "route", "del", "10.0.0.0/8")
 	wantFault(t, n.Check(t, a.call), 101, "10.0.0.0/8", "missing")
+	// One that a later plugin took away, with a word in its result, is not.
+	var result map[string]any
+	if err := json.Unmarshal(a.call.PrevResult, &result); err != nil {
+		t.Fatal(err)
+	}
+	routes, _ := result["routes"].([]any)
+	result["routes"] = slices.DeleteFunc(routes, func(r any) bool { return strings.Contains(fmt.Sprint(r), "10.0.0.0/8") })
+	text, err := json.Marshal(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fault := n.Check(t, a.call.With(text)); fault != nil {
+		t.Errorf("CHECK after a plugin that took the route away: %s", fault)
+	}
 }
 
 // TestVethWithoutIPv6: in a pod whose kernel has IPv6 switched off it is

@@ -190,13 +190,13 @@ func TestJSON(t *testing.T) {
 					t.Errorf("%s: %v\n%s", page, err, b.text)
 				}
 			case object["interfaces"] != nil:
-				results++ // see TestResult
+				results++ // see TestResult and TestWalkResult
 			default:
 				t.Errorf("%s: neither a configuration nor a result:\n%s", page, b.text)
 			}
 		}
 	}
-	if configurations < 3 || results != 1 {
+	if configurations < 3 || results != 1+len(walks()) {
 		t.Errorf("%d configurations and %d results: the wrong blocks were looked at", configurations, results)
 	}
 }
@@ -207,11 +207,14 @@ func testList(t *testing.T, page, text string) {
 	if err := json.Unmarshal([]byte(text), &l); err != nil {
 		t.Fatalf("%s: %v\n%s", page, err, text)
 	}
-	for _, p := range l.Plugins {
+	for i, p := range l.Plugins {
 		if p["type"] != "vmtap" {
 			continue
 		}
 		p["cniVersion"], p["name"] = l.CNIVersion, l.Name
+		if i > 0 {
+			p["prevResult"] = map[string]any{}
+		}
 		if _, err := parse(p, ""); err != nil {
 			t.Errorf("%s: %v\n%s", page, err, text)
 		}

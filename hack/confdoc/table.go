@@ -19,7 +19,7 @@ const (
 // describe returns all keys, in the order of the page.
 func describe() table {
 	return table{
-		{heading: "Where the tap is", intro: "[placements.md](placements.md) has the pictures.", keys: placementKeys()},
+		{heading: "Where the tap is", intro: "[placements.md](placements.md) leads to a page for each, with pictures.", keys: placementKeys()},
 		{heading: "The switch", keys: switchKeys()},
 		{heading: "Addresses", keys: localKeys()},
 		{heading: "Routing domains", intro: "[rdomains.md](rdomains.md) shows two tenants on one node.", keys: rdomainKeys()},

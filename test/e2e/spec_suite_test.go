@@ -30,11 +30,11 @@ func since(version, first string) bool {
 }
 
 // specVersions are the spec versions that are tested: where tests are to be
-// short the oldest and the newest.
+// short the newest.
 func specVersions() []string {
 	all := config.Versions()
 	if testing.Short() {
-		return []string{all[0], all[len(all)-1]}
+		return all[len(all)-1:]
 	}
 	return all
 }

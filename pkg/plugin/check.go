@@ -1,0 +1,62 @@
+package plugin
+
+import (
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/skel"
+
+	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/kernel"
+	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/pkg/result"
+)
+
+// Check compares the attachment with what ADD made, and names every
+// difference.
+func (p *Plugin) Check(args *skel.CmdArgs) error {
+	req, err := config.Parse(input(args))
+	if err != nil {
+		return cniError(err)
+	}
+	err = inSession(func(s *kernel.Session) error { return check(s, &req) })
+	return cniError(checkIPAM(req.IPAM, args, err))
+}
+
+func check(s *kernel.Session, req *config.Request) error {
+	previous, err := result.Previous(req)
+	if err != nil {
+		return err
+	}
+	if previous == nil {
+		return config.Errorf(config.CodeInvalidConfig, "check %s: prevResult is missing", plan.AttachmentName(req.ContainerID, req.IfName))
+	}
+	if err := s.InspectPod(req); err != nil {
+		return err
+	}
+	observed, err := s.Observe(req)
+	if err != nil {
+		return err
+	}
+	want, err := s.Rebuild(req, observed)
+	if err != nil {
+		return err
+	}
+	want.HoldTo(result.GivenLLAddr(req, previous))
+	if req.IPAM != "" {
+		want.AddLease(req, result.PreviousLease(req, previous))
+	}
+	have, err := s.Read(&want, observed)
+	if err != nil {
+		return err
+	}
+	routes, err := s.MissingRoutes(result.StillGiven(want.Guest.Routes, previous))
+	if err != nil {
+		return err
+	}
+	differences := append(plan.Diff(&want, &have), plan.RouteLines(routes)...)
+	differences = append(differences, result.Missing(result.New(req, &want, previous), previous)...)
+	if len(differences) > 0 {
+		return config.Errorf(config.CodeDiffers, "check %s: %s", plan.AttachmentName(req.ContainerID, req.IfName), strings.Join(differences, "; "))
+	}
+	return nil
+}

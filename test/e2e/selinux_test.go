@@ -48,6 +48,26 @@ func TestSELinuxRefuses(t *testing.T) {
 	}
 }
 
+// TestSELinuxMayNotChoose: the plugin runs in a context that may choose none,
+// which is seen before anything is changed.
+func TestSELinuxMayNotChoose(t *testing.T) {
+	enforce(t)
+	n := newNode(t)
+	p := n.newPod(t, "p")
+	plugin := n.Wrap("sh", "-c", `printf u:r:no_setexec_t:s0 >/proc/self/attr/exec && exec "$0"`)
+	before := takeAll(t, n.NS, p.NS)
+	_, fault := plugin.Add(t, p.call("eth0", conf(contextConf(redContext))))
+	words := []string{redContext, "set it for a process", "permission denied", "ausearch"}
+	wantFault(t, fault, 7, words...)
+	wantFault(t, plugin.Status(t, statusConf(contextConf(redContext))), 50, words...)
+	before.wantSame(t)
+	stdout, fault := plugin.Add(t, p.call("eth0", localConf))
+	if fault != nil {
+		t.Fatalf("ADD without a context: %s", fault)
+	}
+	(&attachment{t, n, p.call("eth0", localConf).With(stdout), nil}).del()
+}
+
 // TestSELinuxOpen: in each placement the tap has the context: a VM monitor
 // opens it that may open those of this context, and another does not.
 func TestSELinuxOpen(t *testing.T) {

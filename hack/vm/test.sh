@@ -6,8 +6,9 @@
 #
 # By default that is every package with tests under the directories below. The
 # test programs are built here, and run with -test.short since the VM is slow.
-# VMTAP_VM_RUN is passed as -test.run. Without it the tests named TestQEMU, which
-# boot a guest inside the VM and wait for it, run beside all others.
+# VMTAP_VM_RUN is passed as -test.run. Without it the package with tests named
+# TestQEMU, which boot a guest inside the VM and wait for it, runs in three parts
+# side by side: those, and two halves of the others, each with locks of its own.
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -34,15 +35,33 @@ failed() {
 	status=1
 	printf '{"Action":"fail","Package":"%s"}\n' "$1"
 }
+# apart runs a command with locks of its own.
+apart() {
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	unshare --mount sh -c 'mkdir -p /run/vmtap && mount -t tmpfs -o mode=700 tmpfs /run/vmtap && eval "$0"' "$1"
+}
+beside=()
 END
-# run prints the command that runs a package's tests: "package" is what the
+# line prints the command that runs a package's tests: "package" is what the
 # results are called.
-run() {
+line() {
 	local package=$1 dir=$2 program=$3
 	shift 3
 	printf 'cd %q && %q -t -p %q %q -test.v=test2json -test.short -test.timeout=20m' "$dir" "$tmp/test2json" "$package" "$program"
 	printf ' %q' "$@"
-	printf ' || failed %q\n' "$package"
+}
+run() { printf '%s || failed %q\n' "$(line "$@")" "$1"; }
+# beside is run for what goes on beside the next run. Its results come later.
+beside() {
+	# shellcheck disable=SC2016 # for the script
+	printf '{ apart %q || { failed %q; exit 1; }; } >"/run/beside.${#beside[@]}" &\nbeside+=($!)\n' "$(line "$@")" "$1"
+}
+# half prints a pattern for a half of a program's tests but those named TestQEMU.
+# A suite that counts itself stays together.
+half() {
+	"$2" -test.list '^Test' | grep '^Test' | grep -v '^TestQEMU' |
+		awk -v half="$1" '{ here = /^TestSpec/ || NR % 5 > 2 ? 2 : 1 } here == half' |
+		paste -s -d '|' | sed 's/.*/^(&)$/'
 }
 while read -r package dir; do
 	program=$tmp/$(echo "$package" | tr / _).test
@@ -56,13 +75,11 @@ while read -r package dir; do
 		continue
 	fi
 	{
-		echo "("
-		run "$package, with QEMU" "$dir" "$program" '-test.run=^TestQEMU'
-		echo "exit \$status"
-		echo ") >/run/beside &"
-		run "$package" "$dir" "$program" '-test.skip=^TestQEMU'
-		echo 'wait $! || status=1'
-		echo 'cat /run/beside'
+		beside "$package, with QEMU" "$dir" "$program" '-test.run=^TestQEMU'
+		beside "$package, second half" "$dir" "$program" "-test.run=$(half 2 "$program")"
+		run "$package" "$dir" "$program" "-test.run=$(half 1 "$program")"
+		# shellcheck disable=SC2016 # for the script
+		echo 'for job in "${beside[@]}"; do wait "$job" || status=1; done; cat /run/beside.*'
 	} >>"$script"
 done <<<"$list"
 echo "exit \$status" >>"$script"

@@ -210,3 +210,35 @@ func TestPlacementCheck(t *testing.T) {
 		})
 	}
 }
+
+// TestPlacementOptions: what else an interface can have goes with each
+// placement: ADD, CHECK (in add) and DEL, which leaves nothing.
+func TestPlacementOptions(t *testing.T) {
+	for _, placement := range []string{`"placement": "host"`, `"device": "veth"`} {
+		for _, option := range []string{
+			`"up": false`,
+			`"up": false, ` + createConf,
+			`"local": {"inet6": false}`,
+			`"switch": {"interface": "bridge0", "create": true}, "local": {"inet6": false}`,
+			`"mtu": 9000`,
+			`"mtu": 1280, "switch": {"interface": "bridge0", "create": true, "mtu": 1280}, "local": true`,
+			`"forward": false`,
+			`"group": ["web"], "groups": {"web": 101}, ` + createConf,
+			`"lladdr": "02:00:00:00:00:01", ` + createConf,
+			`"local": {"bits": 2, "prefix": "10.9.8.0/24"}, "ipMasq": true, "hostAccess": "icmp"`,
+		} {
+			t.Run(placement+", "+option, func(t *testing.T) {
+				t.Parallel()
+				n := newNode(t)
+				p := n.newPod(t, "p")
+				a := p.add(t, "eth0", conf(placement+", "+option))
+				if strings.Contains(option, "lladdr") {
+					expect(t, "mac", a.Interfaces[len(a.Interfaces)-1].Mac, "02:00:00:00:00:01")
+				}
+				a.del()
+				n.noVMLinks(t)
+				p.onlyLoopback(t)
+			})
+		}
+	}
+}

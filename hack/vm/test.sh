@@ -60,7 +60,7 @@ beside() {
 # A suite that counts itself stays together.
 half() {
 	"$2" -test.list '^Test' | grep '^Test' | grep -v '^TestQEMU' |
-		awk -v half="$1" '{ here = /^TestSpec/ || NR % 5 > 2 ? 2 : 1 } here == half' |
+		awk -v half="$1" '{ here = /^TestSpec/ || NR % 3 == 0 ? 2 : 1 } here == half' |
 		paste -s -d '|' | sed 's/.*/^(&)$/'
 }
 while read -r package dir; do

@@ -159,8 +159,9 @@ func (s *Session) findVRF(req *config.Request, rdomain uint32) (plan.VRF, int32,
 	if rdomain == 0 {
 		return plan.VRF{}, 0, nil
 	}
+	name := plan.RDomainName(rdomain)
 	var l *link
-	if err := s.host.do(getLink(0, plan.RDomainName(rdomain), &l)); err != nil {
+	if err := s.host.do(getLink(0, name, &l)); err != nil {
 		return plan.VRF{}, 0, err
 	}
 	if l != nil {
@@ -171,7 +172,10 @@ func (s *Session) findVRF(req *config.Request, rdomain uint32) (plan.VRF, int32,
 		return plan.VRF{}, 0, err
 	}
 	for _, other := range others {
-		if other.kind == plan.KindVRF && other.table == req.RDomains.Table(rdomain) {
+		switch {
+		case other.name == name || other.has(name): // somebody made it just now
+			return plan.VRF{Name: other.name, Kind: other.kind, Table: other.table}, other.index, nil
+		case other.table == req.RDomains.Table(rdomain):
 			return plan.VRF{Rival: other.name}, 0, nil
 		}
 	}

@@ -44,18 +44,11 @@ func (s *Session) Collect(c *config.Collection) error {
 
 // suspects returns the attachments that look as if they were to go.
 func (s *Session) suspects(c *config.Collection) ([]config.Attachment, error) {
-	var links []*link
-	for _, kind := range []string{plan.KindVeth, plan.KindTun} {
-		if err := s.host.do(getLinksOfKind(kind, &links)); err != nil {
-			return nil, err
-		}
+	links, err := s.linksOfVMs()
+	if err != nil {
+		return nil, err
 	}
-	alive := map[string]bool{} // those that have a host link
-	for _, l := range links {
-		if containerID, ifName, ok := plan.AttachmentOf(l.altNames); ok {
-			alive[plan.AttachmentName(containerID, ifName)] = true
-		}
-	}
+	alive := withHostLink(links)
 	var all []config.Attachment
 	for _, l := range links {
 		if name, ok := plan.GatewayOf(l.altNames); ok && !alive[name] {
@@ -68,6 +61,29 @@ func (s *Session) suspects(c *config.Collection) ([]config.Attachment, error) {
 		}
 	}
 	return all, nil
+}
+
+// linksOfVMs returns the host's links of the kinds that vmtap makes for VMs,
+// whoever made them.
+func (s *Session) linksOfVMs() (links []*link, err error) {
+	for _, kind := range []string{plan.KindVeth, plan.KindTun} {
+		if err := s.host.do(getLinksOfKind(kind, &links)); err != nil {
+			return nil, err
+		}
+	}
+	return links, nil
+}
+
+// withHostLink returns the attachments, as plan.AttachmentName has them, that
+// have a host link among links.
+func withHostLink(links []*link) map[string]bool {
+	alive := map[string]bool{}
+	for _, l := range links {
+		if containerID, ifName, ok := plan.AttachmentOf(l.altNames); ok {
+			alive[plan.AttachmentName(containerID, ifName)] = true
+		}
+	}
+	return alive
 }
 
 // lockGarbage locks an attachment and returns its links if they are to go:

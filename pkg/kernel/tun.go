@@ -19,7 +19,10 @@ type tun struct{ fd int }
 
 func openTun() (*tun, error) {
 	fd, err := unix.Open(tunPath, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		return nil, config.Errorf(config.CodeNotAvailable, "open %s: %w, run as root", tunPath, err)
+	case err != nil:
 		return nil, config.Errorf(config.CodeNotAvailable, "open %s: %w, load the module tun", tunPath, err)
 	}
 	return &tun{fd}, nil

@@ -29,7 +29,7 @@ func main() {
 	// end without a word.
 	signal.Ignore(syscall.SIGPIPE)
 	p := &plugin.Plugin{Stdout: os.Stdout}
-	if !p.Call(os.Stdin, about()) {
+	if !p.Call(os.Stdin, about) {
 		os.Exit(1)
 	}
 }

@@ -57,10 +57,10 @@ beside() {
 	printf '{ apart %q || { failed %q; exit 1; }; } >"/run/beside.${#beside[@]}" &\nbeside+=($!)\n' "$(line "$@")" "$1"
 }
 # half prints a pattern for a half of a program's tests but those named TestQEMU.
-# A suite that counts itself stays together.
+# What counts itself, or is about the whole kernel, stays together and in order.
 half() {
 	"$2" -test.list '^Test' | grep '^Test' | grep -v '^TestQEMU' |
-		awk -v half="$1" '{ here = /^TestSpec/ || NR % 3 == 0 ? 2 : 1 } here == half' |
+		awk -v half="$1" '{ here = /^Test(Spec|SELinux)/ || NR % 4 == 0 ? 2 : 1 } here == half' |
 		paste -s -d '|' | sed 's/.*/^(&)$/'
 }
 while read -r package dir; do

@@ -47,6 +47,10 @@ func placementKeys() []key {
 					members: `"device": "veth", "args": {"cni": {"vmtap": {"multiqueue": true}}}`, code: codeValue, beyond: true,
 					message: `choose multiqueue: device veth has no queues to choose, drop one of them`,
 				},
+				{
+					members: `"device": "veth", "switch": "bridge0", "routes": [{"dst": "10.0.0.0/8", "gw": "192.0.2.1"}]`, code: codeValue, beyond: true,
+					message: `read routes[0] to 10.0.0.0/8: device veth has no addresses to route with, it is not local and has no ipam`,
+				},
 			},
 		},
 	}

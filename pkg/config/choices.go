@@ -96,7 +96,7 @@ func (d *draft) choose(c choice) {
 	if d.pod.exists() {
 		d.allow.check(c)
 	}
-	if d.Placement == PlacementChained && !chosenUnchained(c.key) {
+	if d.Placement == PlacementChained && !choosableInChained(c.key) {
 		c.fail(CodeInvalidConfig, "choose %s %s: placement chained leaves the interface as the earlier plugin made it", c.path, show(c.value))
 	}
 	d.apply(c)

@@ -131,7 +131,7 @@ func (d *draft) readBlock(top *fields, machineID func() (string, error)) {
 	d.DNS = readDNS(top.object("dns"))
 	d.allow = readAllow(top.object("allow"))
 	readLater(top)
-	d.refuseUnchained(top)
+	d.refuseInChained(top)
 
 	if n, ok := top.injected("prevResult"); ok && n.is(object) {
 		d.PrevResult = bytes.Clone(n.value.raw)
@@ -158,8 +158,8 @@ func readVersion(top *fields) string {
 }
 
 // readLayers reads the switch, layer 2, and whether the interface is local,
-// layer 3. Without a word about either, and without ipam, it is local. A switch that a VM's
-// owner chooses changes nothing about that.
+// layer 3. Without a word about either, and without ipam, it is local. A switch
+// that a VM's owner chooses changes nothing about that.
 func (d *draft) readLayers(top *fields, machineID func() (string, error)) {
 	sw, ok := top.get("switch")
 	if ok {

@@ -103,10 +103,10 @@ func (d *draft) tapNameWord() string {
 	return "CNI_IFNAME"
 }
 
-// refuseUnchained refuses the keys that placement chained leaves without
+// refuseInChained refuses the keys that placement chained leaves without
 // effect: it takes over an interface, with its addresses, as an earlier
 // plugin made it.
-func (d *draft) refuseUnchained(top *fields) {
+func (d *draft) refuseInChained(top *fields) {
 	if d.Placement != PlacementChained {
 		return
 	}
@@ -126,9 +126,9 @@ func (d *draft) refuseUnchained(top *fields) {
 	}
 }
 
-// chosenUnchained reports whether a VM's owner may make this choice in
+// choosableInChained reports whether a VM's owner may make this choice in
 // placement chained.
-func chosenUnchained(key string) bool {
+func choosableInChained(key string) bool {
 	switch key {
 	case "vmid", "rdomain", "group", "switch":
 		return false

@@ -75,6 +75,10 @@ func TestParseRefusesPlacement(t *testing.T) {
 		{chained(`, "up": false`), "", `read up false` + as},
 		{chained(""), "VMID=5", `choose CNI_ARGS VMID "5": placement chained leaves the interface as the earlier plugin made it`},
 		{chained(`, "args": {"cni": {"vmtap": {"rdomain": 10}}}`), "", `choose args.cni.vmtap.rdomain 10: placement chained leaves the interface as the earlier plugin made it`},
+		{
+			`"device": "veth", "switch": "br0", "routes": [{"dst": "10.0.0.0/8", "gw": "192.0.2.1"}]`, "",
+			`read routes[0] to 10.0.0.0/8: device veth has no addresses to route with, it is not local and has no ipam`,
+		},
 		{`"device": "veth", "args": {"cni": {"vmtap": {"multiqueue": true}}}`, "", `choose multiqueue: device veth has no queues to choose, drop one of them`},
 	}
 	for _, tt := range tests {

@@ -55,6 +55,8 @@ func (d *draft) checkRoute(i int, r Route) {
 	switch {
 	case d.Local == nil && d.IPAM == "" && !r.GW.IsValid():
 		d.fail(CodeInvalidConfig, "read routes[%d] to %s: an interface that is not local has no gateway, give gw", i, r.Dst)
+	case d.Device == DeviceVeth && d.Local == nil && d.IPAM == "":
+		d.fail(CodeInvalidConfig, "read routes[%d] to %s: device veth has no addresses to route with, it is not local and has no ipam", i, r.Dst)
 	case d.Local != nil && !d.inet6() && r.Dst.Addr().Is6():
 		d.fail(CodeInvalidConfig, "read routes[%d] to %s: the interface has no IPv6, drop the route or local.inet6 false", i, r.Dst)
 	}

@@ -45,13 +45,7 @@ func (s *Session) createTap(state *plan.State) error {
 		return nil
 	}
 	s.undo.add("close tap "+tap.Name, s.closeTun)
-	if err := s.tun.create(tap, s.index.tap); err != nil {
-		return err
-	}
-	if len(tap.AltNames) == 0 {
-		return nil
-	}
-	return s.pod.do(addAltNames(s.index.tap, tap.Name, tap.AltNames))
+	return s.tun.create(tap, s.index.tap)
 }
 
 // setUpPod silences the pod's links and joins them.
@@ -66,7 +60,11 @@ func (s *Session) setUpPod(state *plan.State) error {
 			// The others got these when they were made.
 			c.lladdr, c.mtu, c.group = n.LLAddr, n.MTU, s.groupOf(n.Link)
 		}
-		setUp = append(setUp, setLink(s.indexOf(n.Name, true, state), n.Name, c))
+		index := s.indexOf(n.Name, true, state)
+		setUp = append(setUp, setLink(index, n.Name, c))
+		if len(n.AltNames) > 0 {
+			setUp = append(setUp, addAltNames(index, n.Name, n.AltNames))
+		}
 	}
 	return s.pod.do(concat(setUp, s.qdiscs(state, true))...)
 }
@@ -133,7 +131,7 @@ func (s *Session) settleIPv6(have *link, want *plan.Link, write func(name, value
 			return err
 		}
 	}
-	if (len(want.Addrs) > 0 || want.Leased) && have.acceptsRA() {
+	if want.HasGivenAddrs() && have.acceptsRA() {
 		return write("ipv6/conf/"+want.Name+"/accept_ra", "0")
 	}
 	return nil

@@ -81,6 +81,7 @@ func (s *Session) drawIndexes(state *plan.State) error {
 		{&state.HostPeer, &i.hostPeer},
 		{&state.GatewayPeer, &i.gatewayPeer},
 		{&state.Tap, &i.tap},
+		{&state.Limiter, &i.limiter},
 	} {
 		switch {
 		case d.link.Name == "":

@@ -118,11 +118,9 @@ func getGeneration(into *uint32) *message {
 // hostSides looks at all links that guests can be behind. It costs a dump, so
 // it is done only when the table is to be changed.
 func (s *Session) hostSides() ([]plan.HostSide, error) {
-	var links []*link
-	for _, kind := range []string{plan.KindVeth, plan.KindTun} {
-		if err := s.host.do(getLinksOfKind(kind, &links)); err != nil {
-			return nil, err
-		}
+	links, err := s.linksOfVMs()
+	if err != nil {
+		return nil, err
 	}
 	var all []plan.HostSide
 	for _, l := range links {

@@ -21,7 +21,7 @@ const otherDefault = 1025
 // VM that does so itself.
 func (s *Session) addressPod(state *plan.State) error {
 	peer := &state.HostPeer
-	if len(peer.Addrs) == 0 && !peer.Leased {
+	if !peer.HasGivenAddrs() {
 		return nil
 	}
 	var l *link

@@ -33,9 +33,6 @@ func (s *Session) claimLease(state *plan.State, altNames []string) error {
 	for i, name := range altNames {
 		batch[i] = addAltNames(s.index.hostLink, state.HostLink.Name, []string{name})
 	}
-	if len(batch) == 0 {
-		return nil
-	}
 	err := s.host.do(batch...)
 	for i, m := range batch {
 		if errors.Is(m.err, unix.EEXIST) {

@@ -142,8 +142,9 @@ func deleteLink(index int32, link string) *message {
 }
 
 // deleteGroup deletes all links of a netdev group in the namespace with this
-// id, -1 for the host's, with one wait for all. That there is none is fine, and so is a member
-// that cannot be deleted: then nothing is, and the caller looks again.
+// id, -1 for the host's, with one wait for all. That there is none is fine, and
+// so is a member that cannot be deleted: then nothing is, and the caller looks
+// again.
 func deleteGroup(group uint32, netns int32, hostLink string) *message {
 	m := newMessage(unix.RTM_DELLINK, 0, "delete links of %s", hostLink).allow(unix.ENODEV, unix.ENOTSUP, unix.EINVAL)
 	m.AddData(ifinfo(0))

@@ -13,11 +13,7 @@ import (
 // is nothing for what is called often.
 func (s *Session) Look() (plan.Host, error) {
 	var h plan.Host
-	t, err := openTun()
-	if err == nil {
-		err = t.close()
-	}
-	h.NoTun = err
+	h.NoTun = checkTun()
 	var forwarding6 *uint32
 	if err := s.host.do(getForwarding(unix.AF_INET6, &forwarding6)); err != nil {
 		return h, err

@@ -35,8 +35,8 @@ func (s *Session) EnterPod(req *config.Request) error {
 	return nil
 }
 
-// openHostTun is for a tap in the host's namespace. Nothing is made in the
-// pod's; that it must be one is the runtime's word for the attachment.
+// openHostTun opens /dev/net/tun for a tap in the host's namespace. Nothing is
+// made in the pod's, but a runtime that names none is mistaken all the same.
 func (s *Session) openHostTun(netns string) (err error) {
 	if s.podNS, err = openNetns(netns); err != nil {
 		return err

@@ -87,7 +87,7 @@ func (r *reader) read(i int, want plan.Named, into *plan.Link) error {
 	if want.Foreign {
 		return r.readFilters(l, want, into)
 	}
-	into.AcceptsRA = (len(want.Addrs) > 0 || want.Leased) && l.acceptsRA()
+	into.AcceptsRA = want.HasGivenAddrs() && l.acceptsRA()
 	if err := r.session.connOf(want.Link).do(getAddrs(l.index, l.name, &into.Addrs)); err != nil {
 		return err
 	}

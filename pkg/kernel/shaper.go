@@ -78,9 +78,6 @@ func (s *Session) createLimiter(state *plan.State) error {
 	if l.Name == "" {
 		return nil
 	}
-	if err := freeIndexes(s.pod, &s.index.limiter); err != nil {
-		return err
-	}
 	m := newMessage(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "create limiter %s", l.Name)
 	m.AddData(ifinfo(s.index.limiter))
 	end := vethEnd{s.index.limiter, s.groupOf(l), l}

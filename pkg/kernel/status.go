@@ -26,11 +26,7 @@ func (s *Session) CheckStatus(req *config.Request) error {
 }
 
 func (s *Session) checkStatus(req *config.Request) error {
-	t, err := openTun()
-	if err != nil {
-		return err
-	}
-	if err := t.close(); err != nil {
+	if err := checkTun(); err != nil {
 		return err
 	}
 	if err := checkContext(req.Tap.SELinuxContext); err != nil {

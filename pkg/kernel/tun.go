@@ -28,6 +28,15 @@ func openTun() (*tun, error) {
 	return &tun{fd}, nil
 }
 
+// checkTun says why no tap could be made.
+func checkTun() error {
+	t, err := openTun()
+	if err != nil {
+		return err
+	}
+	return t.close()
+}
+
 func (t *tun) close() error { return unix.Close(t.fd) }
 
 // create makes the tap with this ifindex. It never opens one that exists.

@@ -10,7 +10,7 @@ import (
 // Diff names every difference between what should be and what is, one line
 // each, in the order of the links. It is empty if there is none.
 func Diff(want, have *State) []string {
-	var d differences
+	d := differences{tunable: want.guestLink()}
 	haveLinks := have.Links()
 	for i, w := range want.Links() {
 		h := haveLinks[i]
@@ -42,8 +42,11 @@ func where(n Named) string {
 
 // differences collects the lines of one Diff.
 type differences struct {
-	link  string // begins the lines about the link at hand
-	lines []string
+	// tunable is the link whose mtu a later plugin may change without a word in
+	// its result, as tuning does; nil if there is none.
+	tunable *Link
+	link    string // begins the lines about the link at hand
+	lines   []string
 }
 
 func (d *differences) addf(format string, args ...any) {
@@ -120,7 +123,7 @@ func (d *differences) compare(want, have *Link) {
 		return
 	}
 	differ(d, "address", want.LLAddr, have.LLAddr)
-	if !want.Tunable {
+	if want != d.tunable {
 		differ(d, "mtu", want.MTU, have.MTU)
 	}
 	differ(d, "group", want.Group, have.Group)

@@ -13,7 +13,7 @@ import (
 // notCompared are the fields of Link that say nothing about the kernel: who
 // made it, where it is looked for, whose it is, who gives its addresses, what
 // whoever opens a tap may change, and what the kernel tells nobody.
-var notCompared = []string{"Foreign", "VnetHdr", "SELinuxContext", "Pod", "Guests", "Leased", "Tunable"}
+var notCompared = []string{"Foreign", "VnetHdr", "SELinuxContext", "Pod", "Guests", "Leased"}
 
 // ofTaken are the fields that count of an earlier plugin's interface.
 var ofTaken = []string{"LLAddr", "Ingress"}
@@ -38,7 +38,7 @@ func counts(at Named, field string) bool {
 		return slices.Contains(ofForeign, field)
 	case at.Foreign:
 		return slices.Contains(ofTaken, field)
-	case at.Tunable && field == "MTU":
+	case at.Pod && at.Name == "eth0" && field == "MTU": // CNI_IFNAME, which a later plugin may tune
 		return false
 	case at.Guests && slices.Contains(notOfGuests, field):
 		return false

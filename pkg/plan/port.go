@@ -40,7 +40,6 @@ func (s *State) addPodTap(req *config.Request) {
 	s.HostPeer = s.silentLink(s.HostLink.Name, KindVeth, s.linkAddr(vmid.RoleHostPeer))
 	s.HostPeer.Peer, s.HostLink.Peer = s.HostLink.Name, s.HostPeer.Name
 	s.Tap = s.silentLink(req.IfName, KindTun, s.Guest.LLAddr)
-	s.Tap.Tunable = true
 	s.Tap.addTap(&req.Tap)
 }
 
@@ -49,7 +48,7 @@ func (s *State) addPodTap(req *config.Request) {
 func (s *State) addPodVeth(req *config.Request) {
 	a := &s.Guest.Addrs
 	s.HostPeer = Link{
-		Name: req.IfName, Kind: KindVeth, Peer: s.HostLink.Name, Pod: true, PodGroup: true, Guests: true, Tunable: true,
+		Name: req.IfName, Kind: KindVeth, Peer: s.HostLink.Name, Pod: true, PodGroup: true, Guests: true,
 		LLAddr: s.Guest.LLAddr, MTU: s.Guest.MTU, Up: true,
 	}
 	s.HostLink.Peer = s.HostPeer.Name

@@ -84,10 +84,6 @@ type Link struct {
 	Guests bool
 	Leased bool // its addresses are an IPAM plugin's, who gives them when it is up
 
-	// Tunable says that it is CNI_IFNAME in a pod, whose mtu a later plugin may
-	// change without a word in its result, as tuning does.
-	Tunable bool
-
 	LLAddr     vmid.LLAddr
 	MTU        int
 	Group      uint32   // netdev group; of pod links, 0
@@ -159,18 +155,18 @@ func (s *State) Links() []Named {
 		{"host link", &s.HostLink},
 		{"gateway", &s.Gateway},
 		{"host link's pod end", &s.HostPeer},
-		{"gateway's " + s.gatewayPeerWord(), &s.GatewayPeer},
+		{s.gatewayPeerRole(), &s.GatewayPeer},
 		{"interface", &s.Taken},
 		{"tap", &s.Tap},
 		{"limiter", &s.Limiter},
 	}
 }
 
-func (s *State) gatewayPeerWord() string {
+func (s *State) gatewayPeerRole() string {
 	if s.GatewayPeer.Pod {
-		return "pod end"
+		return "gateway's pod end"
 	}
-	return "other end"
+	return "gateway's other end"
 }
 
 // Port returns the link on which the guest's frames come in: the tap, or the
@@ -190,6 +186,10 @@ func (s *State) Layer3() *Link {
 	}
 	return &s.HostLink
 }
+
+// HasGivenAddrs reports whether all addresses of a link are given, by vmtap or
+// by an IPAM plugin: it takes none by router advertisements.
+func (l *Link) HasGivenAddrs() bool { return len(l.Addrs) > 0 || l.Leased }
 
 // HasIPv6Addr reports whether a link has an IPv6 address of its own.
 func (l *Link) HasIPv6Addr() bool {

@@ -95,6 +95,32 @@ func closeNS(t *testing.T, p *pod) {
 	}
 }
 
+// TestDelWaitsOnce: whatever an attachment consists of, DEL deletes it with one
+// message. The kernel waits for each, tens of milliseconds at times.
+func TestDelWaitsOnce(t *testing.T) {
+	for _, block := range []string{
+		createConf,
+		createConf + `, "placement": "host"`,
+		createConf + `, "device": "veth"`,
+		`"placement": "host"`,
+		`"device": "veth"`,
+		``,
+	} {
+		t.Run(block, func(t *testing.T) {
+			n := newNode(t)
+			a := n.newPod(t, "p").add(t, "eth0", conf(block))
+			traced, trace := n.Traced()
+			if fault := traced.Del(t, a.call); fault != nil {
+				t.Fatal(fault)
+			}
+			n.noVMLinks(t)
+			if got := deletions(trace.Steps()); len(got) != 1 {
+				t.Errorf("%d messages delete links, want 1:\n%s", len(got), trace)
+			}
+		})
+	}
+}
+
 // TestDelBeforeAdd: nothing to delete is success.
 func TestDelBeforeAdd(t *testing.T) {
 	n := newNode(t)

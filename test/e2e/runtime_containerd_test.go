@@ -73,24 +73,38 @@ func TestContainerdPod(t *testing.T) {
 		expect(t, "eth0's addresses", ips, []string{"100.64.7.3 via 100.64.7.2", "fd00::6440:703:0:2 via fd00::6440:703:0:1"})
 		expect(t, "eth0's mac", eth0.Mac, p.link(t, "eth0").Address)
 		expect(t, "host link's alias", h.link(t, "p@eth0").Alias, "vm7-if0-default/web-0")
-		if h.has(fromCheck) {
-			if err := c.Check(t.Context(), "p", p.Path(), opts...); err != nil {
-				t.Errorf("check: %v", err)
-			}
-		}
+		h.check(t, c, p, opts...)
 		if err := c.Status(); err != nil {
 			t.Errorf("status: %v", err)
 		}
-		if err := c.Remove(t.Context(), "p", p.Path(), opts...); err != nil {
-			t.Errorf("remove at stop: %v", err)
-		}
-		h.wantAttachments(t, 0)
-		p.onlyLoopback(t)
-		closeNS(t, p)
-		if err := c.Remove(t.Context(), "p", "", opts...); err != nil {
-			t.Errorf("remove of what is stopped: %v", err)
-		}
+		h.stop(t, c, p, opts...)
 	})
+}
+
+// check has containerd check a pod, in the versions that know of it.
+func (h *host) check(t *testing.T, c gocni.CNI, p *pod, opts ...gocni.NamespaceOpts) {
+	t.Helper()
+	if !h.has(fromCheck) {
+		return
+	}
+	if err := c.Check(t.Context(), p.id, p.Path(), opts...); err != nil {
+		t.Errorf("check: %v", err)
+	}
+}
+
+// stop has containerd stop the node's only pod, and remove it once more when
+// its namespace is gone. Nothing is left after the first.
+func (h *host) stop(t *testing.T, c gocni.CNI, p *pod, opts ...gocni.NamespaceOpts) {
+	t.Helper()
+	if err := c.Remove(t.Context(), p.id, p.Path(), opts...); err != nil {
+		t.Errorf("remove at stop: %v", err)
+	}
+	h.wantAttachments(t, 0)
+	p.onlyLoopback(t)
+	closeNS(t, p)
+	if err := c.Remove(t.Context(), p.id, "", opts...); err != nil {
+		t.Errorf("remove of what is stopped: %v", err)
+	}
 }
 
 // TestContainerdLostNamespace: a node that restarted, or a pod that died: the

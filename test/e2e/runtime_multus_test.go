@@ -71,20 +71,8 @@ func TestMultusPod(t *testing.T) {
 			expect(t, "its alias", h.link(t, a.hostLink()).Alias, fmt.Sprintf("vm7-if%d-default/web", i))
 			expect(t, "kind of "+name, p.link(t, name).Info.Kind, "tun")
 		}
-		if h.has(fromCheck) {
-			if err := c.Check(t.Context(), "p", p.Path(), opts...); err != nil {
-				t.Errorf("check: %v", err)
-			}
-		}
-		if err := c.Remove(t.Context(), "p", p.Path(), opts...); err != nil {
-			t.Errorf("remove at stop: %v", err)
-		}
-		h.wantAttachments(t, 0)
-		p.onlyLoopback(t)
-		closeNS(t, p)
-		if err := c.Remove(t.Context(), "p", "", opts...); err != nil {
-			t.Errorf("remove of what is stopped: %v", err)
-		}
+		h.check(t, c, p, opts...)
+		h.stop(t, c, p, opts...)
 	})
 }
 

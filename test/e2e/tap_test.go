@@ -107,48 +107,55 @@ func TestTapOpenedByUser(t *testing.T) {
 // TestTapQueues: with multiQueue a VM monitor opens the tap several times, with
 // one flag; without, that flag is refused.
 func TestTapQueues(t *testing.T) {
-	for _, c := range []struct {
-		multiQueue bool
-		queues     int // that can be opened
-	}{{true, 4}, {false, 1}} {
-		t.Run(fmt.Sprint(c.multiQueue), func(t *testing.T) {
-			n := newNode(t)
-			p := n.newPod(t, "p")
-			a := p.add(t, "eth0", conf(fmt.Sprintf(`"tap": {"uid": 107, "multiQueue": %t}`, c.multiQueue)))
-			right, wrong := uint16(0), uint16(unix.IFF_MULTI_QUEUE)
-			if c.multiQueue {
-				right, wrong = wrong, right
+	for _, placement := range []string{"pod", "host", "chained"} {
+		t.Run(placement+", several", func(t *testing.T) { checkQueues(t, placement, true, 4) })
+		t.Run(placement+", one", func(t *testing.T) { checkQueues(t, placement, false, 1) })
+	}
+}
+
+// checkQueues adds a tap, demands that so many of four queues can be opened,
+// and that a guest with one talks.
+func checkQueues(t *testing.T, placement string, multiQueue bool, want int) {
+	t.Helper()
+	n := newNode(t)
+	p := n.newPod(t, "p")
+	call := p.call("eth0", "")
+	if placement == "chained" {
+		call, _, _ = p.addEarlier(t, "ptp", "")
+	}
+	call.Conf = conf(fmt.Sprintf(`"placement": %q, "tap": {"uid": 107, "multiQueue": %t}`, placement, multiQueue))
+	a := n.add(t, call)
+	ns, tap := a.tap(p)
+	right, wrong := uint16(0), uint16(unix.IFF_MULTI_QUEUE)
+	if multiQueue {
+		right, wrong = wrong, right
+	}
+	if _, err := openAs(ns, tap, 107, 107, wrong); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("opened with the other flag: %v, want EINVAL", err)
+	}
+	for range 2 { // the VM monitor is killed and started anew
+		var fds []int
+		var err error
+		for range 4 {
+			var fd int
+			if fd, err = openAs(ns, tap, 107, 107, right); err != nil {
+				break
 			}
-			if _, err := openAs(p.NS, "eth0", 107, 107, wrong); !errors.Is(err, unix.EINVAL) {
-				t.Errorf("opened with the other flag: %v, want EINVAL", err)
-			}
-			for range 2 { // the VM monitor is killed and started anew
-				var fds []int
-				for {
-					fd, err := openAs(p.NS, "eth0", 107, 107, right)
-					if err != nil || len(fds) == 4 {
-						if len(fds) != c.queues {
-							t.Errorf("%d queues opened, want %d: %v", len(fds), c.queues, err)
-						}
-						fds = append(fds, max(fd, 0))
-						break
-					}
-					fds = append(fds, fd)
-				}
-				for _, fd := range fds {
-					if fd > 0 {
-						if err := unix.Close(fd); err != nil {
-							t.Error(err)
-						}
-					}
-				}
-			}
-			g := a.guestConfig()
-			g.MultiQueue = c.multiQueue
-			if err := guest.Open(t, p.NS, "eth0", g).Ping(g.Gateway4, answered); err != nil {
+			fds = append(fds, fd)
+		}
+		if len(fds) != want {
+			t.Errorf("%d queues opened, want %d: %v", len(fds), want, err)
+		}
+		for _, fd := range fds {
+			if err := unix.Close(fd); err != nil {
 				t.Error(err)
 			}
-		})
+		}
+	}
+	g := a.guestConfig()
+	g.MultiQueue = multiQueue
+	if err := guest.Open(t, ns, tap, g).Ping(g.Gateway4, answered); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestNoNetns(t *testing.T) {
 		filepath.Join(file, "x"): true,
 		file + "-missing":        true,
 		file:                     true,
-		"/proc/self/ns/net":      true,
+		"/proc/1/ns/net":         true,
 		"/proc/self/ns/mnt":      true,
 	} {
 		fd, err := openNetns(path)

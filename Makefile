@@ -2,8 +2,9 @@
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
-BENCH    ?= .
+BENCH    ?=
 CONF     ?= conf/20-switch.conflist
+CONTAINERD ?= debian
 DESTDIR  ?=
 CNI_BIN  ?= /opt/cni/bin
 
@@ -14,7 +15,7 @@ export FUZZTIME
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build the plugin as a static program, bin/vmtap
@@ -40,17 +41,37 @@ test-host: ## run the tests here only
 test-vm: ## run the tests in the VM only
 	hack/test.sh vm
 
+.PHONY: soak
+soak: ## have ADD and DEL fail and be killed in each way at each step, which takes an hour (needs root)
+	hack/test.sh soak
+
+.PHONY: e2e
+e2e: ## run pods by containerd, Debian's and a new one, and the tests with other runtimes' libraries
+	hack/test.sh e2e
+
+.PHONY: e2e-kubelet
+e2e-kubelet: ## run a VM as a kubelet's pod; builds the kubelet the first time, which takes minutes (needs root)
+	hack/test.sh kubelet
+
 .PHONY: demo
 demo: ## give a VM its network and ping it, away from the machine's own; CONF chooses the configuration (needs root)
 	hack/demo.sh $(CONF)
 
+.PHONY: demo-pod
+demo-pod: ## run a VM as a pod by containerd, on a machine of its own; CONTAINERD is debian or 2 (needs root)
+	hack/demo-pod.sh $(CONTAINERD)
+
 .PHONY: bench
-bench: ## run the benchmarks; BENCH chooses some
-	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: ## measure beside other plugins and write docs/performance.md; BENCH runs the benchmarks of that name instead (needs root)
+	hack/bench.sh '$(BENCH)'
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME, 30s by default
 	hack/fuzz.sh
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what the program calls
+	hack/vuln.sh
 
 .PHONY: golden
 golden: ## rewrite the golden files from what the code does now

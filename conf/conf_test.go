@@ -31,7 +31,11 @@ func TestExamples(t *testing.T) {
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
 			var states []string
-			for _, stdin := range stdins(t, file) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, stdin := range stdins(t, text) {
 				s := state(t, stdin)
 				states = append(states, s.String())
 			}
@@ -57,12 +61,8 @@ type list struct {
 
 // stdins returns what a runtime gives to each vmtap plugin of a list: the
 // plugin's block with the list's name and version in it.
-func stdins(t *testing.T, file string) [][]byte {
+func stdins(t *testing.T, text []byte) [][]byte {
 	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var l list
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields() // a misspelt key
@@ -95,11 +95,9 @@ func stdins(t *testing.T, file string) [][]byte {
 	return all
 }
 
-// state returns what ADD of a pod would make on a node without other VMs, with
-// a bridge if the example counts on one.
-func state(t *testing.T, stdin []byte) plan.State {
-	t.Helper()
-	req, err := config.Parse(config.Input{
+// parse is what vmtap reads of a pod's ADD.
+func parse(stdin []byte) (config.Request, error) {
+	return config.Parse(config.Input{
 		Stdin:       stdin,
 		ContainerID: "c1",
 		IfName:      "eth0",
@@ -107,6 +105,13 @@ func state(t *testing.T, stdin []byte) plan.State {
 		Args:        "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web;K8S_POD_INFRA_CONTAINER_ID=c1",
 		MachineID:   func() (string, error) { return "0123456789abcdef0123456789abcdef", nil },
 	})
+}
+
+// state returns what ADD of a pod would make on a node without other VMs, with
+// a bridge if the example counts on one.
+func state(t *testing.T, stdin []byte) plan.State {
+	t.Helper()
+	req, err := parse(stdin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +125,7 @@ func state(t *testing.T, stdin []byte) plan.State {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s
+		return *s
 	}
 	if err := plan.CheckNode(&req, &node); err != nil {
 		t.Fatal(err)
@@ -133,5 +138,5 @@ func state(t *testing.T, stdin []byte) plan.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return *s
 }

@@ -259,6 +259,13 @@ func alone(key string, value any, given bool) map[string]any {
 		object = map[string]any{"interface": "bridge0", "create": true}
 	case "routes[]":
 		object["dst"] = "10.0.0.0/8"
+	case "vlanTrunk[]":
+		switch inner {
+		case "minID":
+			object["maxID"] = 4094
+		case "maxID":
+			object["minID"] = 1
+		}
 	}
 	if given {
 		object[inner] = value
@@ -301,15 +308,18 @@ func valueAt(block map[string]any, key string) (value any, ok bool) {
 	if !nested || !ok {
 		return value, ok
 	}
-	if l, isList := value.([]any); isList {
-		value = l[0]
+	items, isList := value.([]any)
+	if !isList {
+		items = []any{value}
 	}
-	object, isObject := value.(map[string]any)
-	if !isObject {
-		return nil, false
+	for _, item := range items {
+		if object, isObject := item.(map[string]any); isObject {
+			if value, ok = object[inner]; ok {
+				return value, true
+			}
+		}
 	}
-	value, ok = object[inner]
-	return value, ok
+	return nil, false
 }
 
 // TestKeysAccepted: each key of the table is in the configuration with all
@@ -689,7 +699,7 @@ func example(t *testing.T) (config.Request, plan.State) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return req, state
+	return req, *state
 }
 
 // TestResult: the README's result is what vmtap answers.
@@ -892,16 +902,18 @@ func TestMessages(t *testing.T) {
 	inConfig := map[string]struct{ members, args string }{
 		`read key "rdomian" 10: unknown, did you mean rdomain?`:                                              {`"rdomian": 10`, ""},
 		`read key "bridge" "br0": unknown, vmtap's word is switch.interface`:                                 {`"bridge": "br0"`, ""},
-		`use guard true: not supported yet`:                                                                  {`"guard": true`, ""},
+		`use routes[0].table 5: not supported yet`:                                                           {`"routes": [{"dst": "10.0.0.0/8", "table": 5}]`, ""},
 		`read mtu: want a number, have a string`:                                                             {`"mtu": "1500"`, ""},
 		`read local.prefix "100.64.0.1/10": host bits are set, write 100.64.0.0/10`:                          {`"local": {"prefix": "100.64.0.1/10"}`, ""},
 		`read local: local prefix 10.0.0.0/24: no VM fits with 8 address bits per VM, choose /23 or shorter`: {`"local": {"prefix": "10.0.0.0/24"}`, ""},
 		`read group "web1": a group must not end with a digit`:                                               {`"group": "web1"`, ""},
-		`read mtu 1279: IPv6 wants 1280 at least, raise it or set local.inet6 to false`:                      {`"mtu": 1279`, ""},
-		`read routes[0] to 10.0.0.0/8: an interface that is not local has no gateway, give gw`:               {`"switch": "br0", "routes": [{"dst": "10.0.0.0/8"}]`, ""},
-		`read CNI_ARGS: "FOO" is unknown`:                                                                    {`"up": true`, "FOO=1"},
-		`choose CNI_ARGS VMID "7": not allowed, allow.vmid is not given`:                                     {`"up": true`, inPod + ";VMID=7"},
-		`choose vmid 20000: outside 1-16383, the range of network "vmnet"`:                                   {`"up": true`, "VMID=20000"},
+		`read locked false: an interface with addresses is guarded and a guard is void without it, since forged lladdrs move the switch's table entries, add guard false or drop locked`: {`"locked": false`, ""},
+		`read guard true: the interface has no addresses that a guard could hold the guest to: it is not local and has no ipam, use locked or add guard.addresses`:                       {`"guard": true, "switch": "br0"`, ""},
+		`read mtu 1279: IPv6 wants 1280 at least, raise it or set local.inet6 to false`:                                                                                                  {`"mtu": 1279`, ""},
+		`read routes[0] to 10.0.0.0/8: an interface that is not local has no gateway, give gw`:                                                                                           {`"switch": "br0", "routes": [{"dst": "10.0.0.0/8"}]`, ""},
+		`read CNI_ARGS: "FOO" is unknown`:                                  {`"up": true`, "FOO=1"},
+		`choose CNI_ARGS VMID "7": not allowed, allow.vmid is not given`:   {`"up": true`, inPod + ";VMID=7"},
+		`choose vmid 20000: outside 1-16383, the range of network "vmnet"`: {`"up": true`, "VMID=20000"},
 
 		`use hostAccess "icmp": it limits guests in rdomain 0, and this one is in rdomain 10, drop hostAccess`:           {`"hostAccess": "icmp", "rdomain": 10`, ""},
 		`use ipMasq true: contradicts forward false, without forwarding there is nothing to translate, drop one of them`: {`"ipMasq": true, "forward": false`, ""},
@@ -1039,12 +1051,12 @@ func TestCheckWordsOfRDomains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deleted, open := want, want
+	deleted, open := *want, *want
 	deleted.RDomain, deleted.Gateway.Master = plan.Link{}, ""
 	deleted.Rules = plan.Rules{IPv4: []plan.Rule{{Table: plan.TableLocal}}}
 	open.RDomain.Unreachable = nil
 	open.Rules = plan.Rules{IPv4: []plan.Rule{{Table: plan.TableLocal}, {Preference: 1000, L3mdev: true}}, Accepts: []string{"raw"}}
-	said := strings.Join(append(plan.Diff(&want, &deleted), plan.Diff(&want, &open)...), "\n")
+	said := strings.Join(append(plan.Diff(want, &deleted), plan.Diff(want, &open)...), "\n")
 	explained := 0
 	for _, r := range rows(t, section(t, read(t, troubleshooting), "## What CHECK says"), "words") {
 		words := spans(r[0])[0]
@@ -1113,7 +1125,7 @@ func TestLinks(t *testing.T) {
 // TestMakeTargets: what the pages tell to make can be made.
 func TestMakeTargets(t *testing.T) {
 	makefile := read(t, "../Makefile")
-	use := regexp.MustCompile("(?m)(?:`|^    )make ([a-z][a-z-]*)")
+	use := regexp.MustCompile("(?m)(?:`|^    )make ([a-z][a-z0-9-]*)")
 	found := map[string]bool{}
 	for _, page := range pages(t) {
 		for _, m := range use.FindAllStringSubmatch(read(t, page), -1) {

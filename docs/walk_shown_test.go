@@ -100,7 +100,11 @@ func wantFilters(l *plan.Link) []string {
 		if f.Match != nil {
 			all = append(all, fmt.Sprintf("%d instructions", len(f.Match)))
 		}
-		all = append(all, "to "+f.Redirect)
+		if f.Guard {
+			all = append(all, "direct")
+		} else {
+			all = append(all, "to "+f.Redirect)
+		}
 	}
 	return all
 }
@@ -112,6 +116,9 @@ func (s shown) filters() []string {
 	for _, line := range s.output {
 		if m := program.FindStringSubmatch(line); m != nil {
 			all = append(all, m[1]+" instructions")
+		}
+		if strings.Contains(line, " direct-action ") {
+			all = append(all, "direct")
 		}
 		if m := redirect.FindStringSubmatch(line); m != nil {
 			all = append(all, "to "+m[1])

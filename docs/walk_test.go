@@ -119,7 +119,7 @@ func (w walk) made(t *testing.T) (config.Request, plan.State) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return req, state
+	return req, *state
 }
 
 // TestWalkExample: a page shows the example as it is in conf, and its commands

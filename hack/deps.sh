@@ -15,6 +15,7 @@ declare -A package=(
 	[bridge]=iproute2
 	[busybox]=busybox-static
 	[cpio]=cpio
+	[curl]=curl
 	[git]=git
 	[ip]=iproute2
 	[iptables]=iptables

@@ -3,7 +3,13 @@
 # line "N passed, N failed, N skipped" for both together: skipped are those that
 # ran on neither.
 #
-# usage: hack/test.sh [all|host|vm]    default: all
+# usage: hack/test.sh [all|host|vm|e2e|kubelet|soak]    default: all
+#
+# "e2e" is pods run by container runtimes, on both kernels: a part of "all".
+# "kubelet" is pods run by a kubelet, on this kernel. It is no part of "all": the
+# kubelet is built first, which takes minutes. "soak" is every fault at every
+# step on this kernel, and many in the VM: "all" has some of each. It takes about
+# an hour.
 #
 # It installs what is missing and builds the plugin first. Tests find the
 # plugin in VMTAP_BIN. hack/testsum says what is counted.
@@ -11,18 +17,28 @@
 . "$(dirname "$0")/lib.sh"
 
 what=${1:-all}
+case $what in
+all | host | vm | e2e | kubelet | soak) ;;
+*) die "usage: hack/test.sh [all|host|vm|e2e|kubelet|soak]" ;;
+esac
 need_root
 cd "$root"
 "$root/hack/deps.sh"
 export CGO_ENABLED=0
 export VMTAP_BIN=$root/bin/vmtap
-for tool in cnitool bandwidth bridge dhcp firewall host-local multus portmap ptp static tuning; do
+for tool in cnitool bandwidth bridge dhcp firewall host-local loopback multus portmap ptp static tuning; do
 	"$root/hack/gotool.sh" "$tool" >/dev/null
 done
+for release in debian 2; do
+	"$root/hack/containerd.sh" $release >/dev/null
+done
+"$root/hack/pause-image.sh" >/dev/null
+"$root/hack/vm-image.sh" >/dev/null
 make --no-print-directory build
 
 tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+beside=
+trap '[ -z "$beside" ] || kill -- "-$beside" 2>/dev/null; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 go build -o "$tmp/testsum" ./hack/testsum
@@ -39,20 +55,57 @@ run() {
 	if [ "${status[0]}" != 0 ] && [ "${status[1]}" = 0 ]; then
 		rm -f "$file"
 	fi
-	runs+=("$label" "$file")
 }
 
+tests=(./...)
+limit=70m
+case $what in
+e2e) tests=(./test/cri ./test/e2e -run '^Test(CRI|Containerd|Multus|Runtime)') ;;
+kubelet) tests=(-tags kubelet ./test/e2e -run '^TestKubelet') ;;
+soak)
+	tests=(./test/e2e -run '^Test(Crash|TwoAtOnce|FirstTwoAtOnce)')
+	limit=4h
+	export VMTAP_CRASH_EVERY=1
+	;;
+esac
+[ "$what" != kubelet ] || "$root/hack/gotool.sh" kubelet >/dev/null
+host=()
+vm=()
 if [ "$what" != vm ]; then
 	# With locks of their own: tests that count an ADD's system calls would count
 	# it waiting for somebody else's on this machine.
 	mkdir -p /run/vmtap
-	run "on this kernel ($(uname -r))" "$tmp/host" \
-		unshare --mount sh -c 'mount -t tmpfs -o mode=700 tmpfs /run/vmtap && exec "$@"' sh \
-		go test -json -count=1 -timeout 20m ./...
+	host=("on this kernel ($(uname -r))" "$tmp/host")
+	runs+=("${host[@]}")
+	host+=(unshare --mount sh -c 'mount -t tmpfs -o mode=700 tmpfs /run/vmtap && exec "$@"' sh
+		go test -json -count=1 -timeout "$limit" "${tests[@]}")
 fi
-if [ "$what" != host ]; then
-	version=$(cat "$("$root/hack/kernel.sh")/version")
-	run "in the VRF kernel ($version)" "$tmp/vm" "$root/hack/vm/test.sh"
+if [ "$what" != host ] && [ "$what" != kubelet ]; then
+	vm=("in the VRF kernel ($(cat "$("$root/hack/kernel.sh")/version"))" "$tmp/vm")
+	runs+=("${vm[@]}")
+	if [ "$what" = e2e ]; then
+		vm+=(env VMTAP_VM_RUN='^TestCRIRDomains' "$root/hack/vm/test.sh" ./test/e2e)
+	elif [ "$what" = soak ]; then
+		# What this kernel lacks; the VM is slow.
+		vm+=(env VMTAP_CRASH_EVERY=13 VMTAP_VM_RUN='^TestCrashTotal$/(rdomain|vlan)' "$root/hack/vm/test.sh" ./test/e2e)
+	else
+		vm+=("$root/hack/vm/test.sh")
+	fi
+fi
+# Side by side, since neither keeps two processors busy.
+if [ ${#host[@]} -gt 0 ] && [ ${#vm[@]} -gt 0 ]; then
+	set -m # a process group of its own, to end all of it
+	run "${vm[@]}" >"$tmp/vm.out" 2>&1 &
+	beside=$!
+	set +m
+	run "${host[@]}"
+	wait "$beside" || true
+	beside=
+	cat "$tmp/vm.out"
+elif [ ${#host[@]} -gt 0 ]; then
+	run "${host[@]}"
+else
+	run "${vm[@]}"
 fi
 echo "== result"
 "$tmp/testsum" -total "${runs[@]}"

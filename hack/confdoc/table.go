@@ -137,9 +137,9 @@ func groupKeys() []key {
 	})...)
 	return append(keys, key{
 		name: "groupSets", forms: either(flag()),
-		meaning:  "Put each interface into the nftables set of its group.",
+		meaning:  "Keep an nftables set of interface names for each group, in the tables `inet vmtap` and `bridge vmtap`. See [groups.md](groups.md).",
 		def:      `false`,
-		later:    only(`false`),
+		node:     "a set of a group's name that takes no names; a kernel without nftables",
 		examples: []string{`true`},
 	})
 }

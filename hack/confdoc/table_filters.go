@@ -24,25 +24,33 @@ func vlanKeys() []key {
 	return append([]key{
 		{
 			name: "vlan", forms: either(num(0, 4094)),
-			meaning:  "The access VLAN of the bridge port; 0 is none.",
+			meaning:  "The access VLAN of the bridge port: what comes in untagged is in it, and leaves without a tag; 0 is none. See [switch-ports.md](switch-ports.md).",
 			def:      `0`,
-			later:    only(`0`),
+			in:       `"switch": "bridge0", "vlan": %s`,
+			node:     "a bridge that does not filter VLANs or tags otherwise than 802.1Q; a kernel whose bridges know no VLANs",
 			examples: []string{`100`},
+			refused: []refusal{
+				{members: `"vlan": 100`, code: codeValue, message: `read vlan 100: the interface has no switch, add switch or drop vlan`},
+				{members: `"switch": "bridge0", "vlan": 205, "vlanTrunk": [{"minID": 200, "maxID": 210}]`, code: codeValue, message: `read vlan 205: vlanTrunk has it as a tagged one, take it out of one of them`, beyond: true},
+			},
 		},
 		{
 			name: "vlanTrunk", forms: either(listOf(obj())),
-			meaning:  "The tagged VLANs of the bridge port.",
+			meaning:  "The tagged VLANs of the bridge port. Without `vlan`, untagged frames are in no VLAN and are dropped.",
 			defWords: "none",
 			same:     []members{{`"up": true`, `"vlanTrunk": []`}},
-			later:    only(`[]`),
+			in:       `"switch": "bridge0", "vlanTrunk": %s`,
+			node:     "what is refused of `vlan`",
 			examples: []string{`[{"minID": 200, "maxID": 210}]`, `[{"id": 5}]`},
-			around:   `"vlanTrunk": [{"id": 5, %s}]`,
+			around:   `"switch": "bridge0", "vlanTrunk": [{"id": 5, %s}]`,
 			rules: []rule{{"type": "array", "items": rule{"type": "object", "if": has("id"), "then": rule{
 				"type": "object", "not": rule{"anyOf": []rule{has("minID"), has("maxID")}},
 			}, "else": has("minID", "maxID")}}},
 			refused: []refusal{
 				{value: `[{}]`, code: codeValue, message: `read vlanTrunk[0] {}: ` + want},
 				{value: `[{"minID": 210, "maxID": 200}]`, code: codeValue, message: `read vlanTrunk[0] {"minID": 210, "maxID": 200}: ` + want, beyond: true},
+				{value: `[{"id": 210}, {"minID": 200, "maxID": 210}]`, code: codeValue, message: `read vlanTrunk [{"id": 210}, {"minID": 200, "maxID": 210}]: 200-210 and 210-210 overlap`, beyond: true},
+				{members: `"vlanTrunk": [{"id": 5}]`, code: codeValue, message: `read vlanTrunk: the interface has no switch, add switch or drop vlanTrunk`},
 			},
 		},
 	}, under("vlanTrunk[].",
@@ -50,21 +58,21 @@ func vlanKeys() []key {
 			name: "id", forms: either(num(1, 4094)),
 			meaning:  "One VLAN.",
 			defWords: "`minID` and `maxID` say which",
-			in:       `"vlanTrunk": [{"id": %s}]`,
+			in:       `"switch": "bridge0", "vlanTrunk": [{"id": %s}]`,
 			examples: []string{`5`},
 		},
 		key{
 			name: "minID", forms: either(num(1, 4094)),
 			meaning:  "The lowest VLAN of a range.",
 			defWords: "`id` says which",
-			in:       `"vlanTrunk": [{"minID": %s, "maxID": 4094}]`,
+			in:       `"switch": "bridge0", "vlanTrunk": [{"minID": %s, "maxID": 4094}]`,
 			examples: []string{`200`},
 		},
 		key{
 			name: "maxID", forms: either(num(1, 4094)),
 			meaning:  "The highest VLAN of a range.",
 			defWords: "`id` says which",
-			in:       `"vlanTrunk": [{"minID": 1, "maxID": %s}]`,
+			in:       `"switch": "bridge0", "vlanTrunk": [{"minID": 1, "maxID": %s}]`,
 			examples: []string{`210`},
 		},
 	)...)
@@ -74,48 +82,66 @@ func guardKeys() []key {
 	keys := append([]key{
 		{
 			name: "locked", forms: either(flag()),
-			meaning:  "The guest can only use its own lladdr.",
-			def:      `false`,
-			later:    only(`false`),
+			meaning: "The guest can only use its own lladdr: frames from another one are dropped at the host link. Other hosts know it by that alone, and the host for good, by permanent neighbours. See [isolation.md](isolation.md).",
+			notes: []string{
+				"Locked alone, without a guard, also drops frames with a VLAN tag, and those that are for a switch itself, such as BPDUs.",
+			},
+			defWords: "true where `guard` is, else false",
 			examples: []string{`true`},
+			node:     "a kernel without the classic BPF classifier, cls_bpf",
+			refused: []refusal{
+				{members: `"locked": false`, code: codeValue, message: `read locked false: an interface with addresses is guarded and a guard is void without it, since forged lladdrs move the switch's table entries, add guard false or drop locked`, beyond: true},
+			},
 		},
 		{
 			name: "guard", forms: either(flag(), obj()),
-			meaning:  "The guest can only use its own lladdr and addresses: true, false, or an object with what else it may use, which means true.",
-			def:      `false`,
-			later:    only(`false`),
+			meaning: "The guest can only use its own lladdr and addresses: true, false, or an object with what else it may use, which means true. It cannot be its neighbour, a router or a DHCP server. See [isolation.md](isolation.md).",
+			notes: []string{
+				"Own addresses are those of a local interface, and those that `ipam` gave. An interface without either is not guarded; with `guard.addresses` it can be.",
+				"The guard stands at the ingress of the host link and of the gateway, in the host's namespace, before they are up or on a switch. On somebody else's bridge a local guest does not reach the bridge's own address either; so that this holds, vmtap sets that address to what it is.",
+			},
+			defWords: "true for a local interface and with `ipam`, else false",
+			node:     "a kernel without the classic BPF classifier, cls_bpf",
 			examples: []string{`true`, `{"addresses": ["100.64.9.9"], "protocols": ["vrrp"]}`},
 			around:   `"guard": {%s}`,
 			refused: []refusal{
-				{members: `"guard": true, "locked": false`, code: codeValue, message: `read locked false: contradicts guard, which is void without it, set it to true or drop guard`},
+				{members: `"guard": true, "locked": false`, code: codeValue, message: `read locked false: contradicts guard, a guard is void without it, since forged lladdrs move the switch's table entries, drop one of them`},
+				{members: `"switch": "bridge0", "guard": true`, code: codeValue, message: `read guard true: the interface has no addresses that a guard could hold the guest to: it is not local and has no ipam, use locked or add guard.addresses`, beyond: true},
 			},
 		},
 	}, under("guard.",
 		key{
 			name: "addresses", forms: oneOrList(address()),
-			meaning:  "More addresses that the guest may use.",
+			meaning:  "More addresses that the guest may use, 32 at most: of a nested VM, or one that moves between VMs.",
 			defWords: "none",
+			rules:    []rule{{"maxItems": 32}},
 			examples: []string{`["100.64.9.9"]`},
 		},
 		key{
 			name: "lladdrs", forms: oneOrList(lladdr()),
-			meaning:  "More lladdrs that the guest may use.",
+			meaning:  "More lladdrs that the guest may use, 32 at most: of a nested VM, or VRRP's.",
 			defWords: "none",
+			rules:    []rule{{"maxItems": 32}},
 			examples: []string{`["02:00:00:00:00:02"]`},
 		},
 		key{
-			name: "protocols", forms: oneOrList(plainWord()),
-			meaning:  "Protocols that the guest may speak beside.",
+			name: "protocols", forms: oneOrList(protocolWord()),
+			meaning:  "Protocols that the guest may speak over IPv6 beside TCP, UDP, ICMPv6 and ESP, 32 at most. Over IPv4 all are let through.",
 			defWords: "none",
+			rules:    []rule{{"maxItems": 32}},
 			examples: []string{`["vrrp"]`},
 		},
 	)...)
 	return append(keys, key{
 		name: "portIsolation", forms: either(flag()),
-		meaning:  "The guest reaches no other isolated port of the bridge.",
+		meaning:  "The guest reaches no other isolated port of the bridge. See [switch-ports.md](switch-ports.md).",
+		notes:    []string{"Gateways still reach each other's guests: that is layer 3, which rdomains and firewalls divide."},
 		def:      `false`,
-		later:    only(`false`),
+		in:       `"switch": "bridge0", "portIsolation": %s`,
 		examples: []string{`true`},
+		refused: []refusal{
+			{members: `"portIsolation": true`, code: codeValue, message: `read portIsolation true: the interface has no switch, whose port it could be, add switch or drop portIsolation`},
+		},
 	})
 }
 
@@ -157,4 +183,11 @@ func forwardKeys() []key {
 			},
 		},
 	}
+}
+
+// portRules is what a schema can tell about ports of a switch.
+func portRules() []rule {
+	some := rule{"required": []string{"vlanTrunk"}, "properties": rule{"vlanTrunk": rule{"type": "array", "minItems": 1}}}
+	vlan := rule{"required": []string{"vlan"}, "properties": rule{"vlan": rule{"type": "number", "exclusiveMinimum": 0}}}
+	return []rule{when(is("portIsolation", true), has("switch")), when(vlan, has("switch")), when(some, has("switch"))}
 }

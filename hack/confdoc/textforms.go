@@ -18,7 +18,7 @@ func chars(n int) string { return strings.Repeat("a", n) }
 func textForms() []textForm {
 	return []textForm{
 		linkName(), groupName(), lladdr(), address(), prefix(), prefix4(), prefix6(), idRange(), idRanges(),
-		vmName(), networkName(), line(), plainWord(), pluginName(), access(),
+		vmName(), networkName(), line(), plainWord(), pluginName(), access(), protocolWord(),
 	}
 }
 
@@ -206,3 +206,28 @@ func lineOrNothing() textForm {
 
 // anyText is a string of which nothing is asked.
 func anyText() textForm { return textForm{good: []string{"x"}} }
+
+func protocolWord() textForm {
+	const (
+		names = "ipip, ipv6, gre, eigrp, ospf, pim, vrrp, l2tp, sctp, udplite"
+		want  = "want the number of an IP protocol, 1-255, or one of " + names
+		own   = "the guard has its own rules for it, drop it"
+		hides = "an extension header of IPv6, which hides what follows it from the guard"
+	)
+	return textForm{
+		name:   "protocol",
+		rule:   "One of " + names + ", or the number of another IP protocol; none that the guard has rules for (1, 2, 6, 17, 50, 58, 59), and no extension header of IPv6.",
+		schema: pattern(`^(` + strings.ReplaceAll(names, ", ", "|") + `|[1-9][0-9]{0,2})$`),
+		good:   []string{"vrrp", "89", "255", "ipip"},
+		bad: []bad{
+			{text: "", message: want},
+			{text: "tcp", message: want},
+			{text: "VRRP", message: want},
+			{text: "089", message: want},
+			{text: "1000", message: want},
+			{text: "256", message: want, beyond: true},
+			{text: "6", message: own, beyond: true},
+			{text: "43", message: hides, beyond: true},
+		},
+	}
+}

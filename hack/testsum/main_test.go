@@ -20,6 +20,10 @@ const events = `{"Action":"start","Package":"a"}
 {"Action":"run","Package":"a","Test":"TestY"}
 {"Action":"output","Package":"a","Test":"TestY","Output":"    y_test.go:5: no moon\n"}
 {"Action":"skip","Package":"a","Test":"TestY"}
+{"Action":"run","Package":"a","Test":"TestTotal"}
+{"Action":"output","Package":"a","Test":"TestTotal","Output":"=== RUN   TestTotal\n"}
+{"Action":"output","Package":"a","Test":"TestTotal","Output":"    total_test.go:3: moon: 2 tests\n"}
+{"Action":"pass","Package":"a","Test":"TestTotal"}
 {"Action":"output","Package":"a","Output":"FAIL\n"}
 {"Action":"fail","Package":"a","Elapsed":1.5}
 {"Action":"fail","Package":"a"}
@@ -41,7 +45,8 @@ func TestStream(t *testing.T) {
 	}
 	const want = `--- FAIL: a TestX/1
     x_test.go:3: bad
-FAIL a                               1.5s  1 passed, 1 failed, 1 skipped
+FAIL a                               1.5s  2 passed, 1 failed, 1 skipped
+     moon: 2 tests
 not an event
 --- FAIL: b
     b.go:1: undefined: x
@@ -53,7 +58,7 @@ FAIL c                               0.0s  0 passed, 1 failed, 0 skipped
 	if got := buf.String(); got != want {
 		t.Errorf("printed:\n%s\nwant:\n%s", got, want)
 	}
-	if got, want := count(results), (counts{1, 3, 1}); got != want {
+	if got, want := count(results), (counts{2, 3, 1}); got != want {
 		t.Errorf("counted %v, want %v", got, want)
 	}
 }

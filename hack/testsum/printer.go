@@ -153,7 +153,18 @@ func (p *printer) finish(e event, k *pkg) {
 		word = "FAIL"
 	}
 	fmt.Fprintf(p.out, "%s %-28s %6.1fs  %s\n", word, short(e.Package), e.Elapsed, c)
+	for _, test := range slices.Sorted(maps.Keys(k.status)) {
+		if strings.HasSuffix(test, totals) && k.status[test] == "pass" {
+			for _, line := range k.output[test] {
+				fmt.Fprintf(p.out, "     %s\n", said(line))
+			}
+		}
+	}
 }
+
+// totals is how the names of tests end that sum up a package's others: what they
+// say is printed.
+const totals = "Total"
 
 // end takes the end of input: packages that still run did not finish.
 func (p *printer) end() {
@@ -169,13 +180,17 @@ func short(name string) string {
 	return strings.TrimPrefix(name, "github.com/vmtap/vmtap/")
 }
 
-// reason is what a skipped test gave as its reason: its last line of output,
-// without file and line number.
+// reason is what a skipped test gave as its reason: its last line of output.
 func reason(output []string) string {
 	if len(output) == 0 {
 		return ""
 	}
-	s := strings.TrimSpace(output[len(output)-1])
+	return said(output[len(output)-1])
+}
+
+// said is a line of output without file and line number.
+func said(line string) string {
+	s := strings.TrimSpace(line)
 	if place, rest, ok := strings.Cut(s, ": "); ok && strings.Contains(place, ".go:") {
 		return rest
 	}

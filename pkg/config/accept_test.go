@@ -16,6 +16,7 @@ func TestParseAccepts(t *testing.T) {
 	bridge := func(r *Request) {
 		r.Local = nil
 		r.Switch = &Switch{Interface: "br0", Name: "br0", Up: true}
+		unguarded(r)
 	}
 	nothing := func(*Request) {}
 	tests := []struct {
@@ -105,16 +106,18 @@ func TestParseAccepts(t *testing.T) {
 			bridge(r)
 			r.Routes = []Route{{Dst: netip.MustParsePrefix("0.0.0.0/0"), GW: netip.MustParseAddr("10.0.0.1")}}
 		}},
-		{"ipam", `"switch": "br0", "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.1.0.0/24"}]], "x": 1}`, func(r *Request) { bridge(r); r.IPAM = "host-local" }},
-		{"ipam, not local", `"switch": "br0", "local": false, "ipam": {"type": "static"}`, func(r *Request) { bridge(r); r.IPAM = "static" }},
+		{"ipam", `"switch": "br0", "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.1.0.0/24"}]], "x": 1}`, func(r *Request) { bridge(r); r.IPAM = "host-local"; guarded(r) }},
+		{"ipam, not local", `"switch": "br0", "local": false, "ipam": {"type": "static"}`, func(r *Request) { bridge(r); r.IPAM = "static"; guarded(r) }},
 		{"ipam's gateway for routes", `"switch": "br0", "ipam": {"type": "static"}, "routes": [{"dst": "10.0.0.0/8"}]`, func(r *Request) {
 			bridge(r)
 			r.IPAM = "static"
+			guarded(r)
 			r.Routes = []Route{{Dst: netip.MustParsePrefix("10.0.0.0/8")}}
 		}},
 		{"ipam and requested addresses", `"switch": "br0", "ipam": {"type": "static"}, "capabilities": {"ips": true}, "runtimeConfig": {"ips": ["10.1.0.5/24"]}`, func(r *Request) {
 			bridge(r)
 			r.IPAM = "static"
+			guarded(r)
 			r.IPs = []netip.Prefix{netip.MustParsePrefix("10.1.0.5/24")}
 		}},
 		{"dns", `"dns": {"nameservers": ["10.0.0.53", "FD00::53"], "domain": "example.org", "search": ["a.example", "b.example"], "options": ["ndots:5"]}`, func(r *Request) {
@@ -131,9 +134,35 @@ func TestParseAccepts(t *testing.T) {
 		{"args of others", `"args": {"cni": {"ips": 5, "vmtap": null}, "x": 7}`, nothing},
 		{"capabilities and runtimeConfig of others", `"capabilities": {"portMappings": true, "mac": false}, "runtimeConfig": {"portMappings": [{"hostPort": 80}], "mac": 5, "ips": 6}`, nothing},
 
-		{"what is done anyway", `"placement": "pod", "device": "tap", "rdomain": 0, "locked": false, "guard": false, "portIsolation": false,
+		{"what is done anyway", `"placement": "pod", "device": "tap", "rdomain": 0, "locked": true, "guard": true, "portIsolation": false,
 			"vlan": 0, "vlanTrunk": [], "ipMasq": false, "hostAccess": "all", "groupSets": false, "ipam": {},
 			"tap": {"selinuxContext": "", "multiQueue": false}, "capabilities": {"bandwidth": false}`, nothing},
+		{"what is not done without addresses anyway", `"switch": "br0", "locked": false, "guard": false`, bridge},
+
+		{"guard, an empty object", `"guard": {}`, nothing},
+		{"guard false", `"guard": false`, unguarded},
+		{"guard and locked false", `"guard": false, "locked": false`, unguarded},
+		{"guard false and locked", `"guard": false, "locked": true`, func(r *Request) { r.Guard = nil }},
+		{"locked alone", `"switch": "br0", "locked": true`, func(r *Request) { bridge(r); r.Locked = true }},
+		{"guard of what has no other addresses", `"switch": "br0", "guard": {"addresses": "10.0.0.5"}`, func(r *Request) {
+			bridge(r)
+			guarded(r)
+			r.Guard.Addresses = []netip.Addr{netip.MustParseAddr("10.0.0.5")}
+		}},
+		{"guard, everything", `"guard": {"addresses": ["100.64.9.9", "2001:db8::9"], "lladdrs": ["02:00:00:00:00:09"], "protocols": ["vrrp", "89", "47"]}`, func(r *Request) {
+			r.Guard = &Guard{
+				Addresses: []netip.Addr{netip.MustParseAddr("100.64.9.9"), netip.MustParseAddr("2001:db8::9")},
+				LLAddrs:   []vmid.LLAddr{lladdr("02:00:00:00:00:09")},
+				Protocols: []uint8{112, 89, 47},
+			}
+		}},
+		{"guard, as many as there can be", `"guard": {"addresses": ` + jsonList(32, numbered("10.0.0.%d", 0)) + `, "lladdrs": ` + jsonList(32, numbered("02:00:00:00:00:%02d", 0)) + `, "protocols": ` + jsonList(32, numbered("%d", 100)) + `}`, func(r *Request) {
+			for i := range 32 {
+				r.Guard.Addresses = append(r.Guard.Addresses, netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}))
+				r.Guard.LLAddrs = append(r.Guard.LLAddrs, lladdr(fmt.Sprintf("02:00:00:00:00:%02d", i)))
+				r.Guard.Protocols = append(r.Guard.Protocols, uint8(100+i))
+			}
+		}},
 		{"hostAccess, a list of all", `"hostAccess": ["all"]`, nothing},
 
 		{"hostAccess", `"hostAccess": "icmp"`, func(r *Request) { r.HostAccess = HostAccess{Limited: true, ICMP: true} }},
@@ -150,6 +179,13 @@ func TestParseAccepts(t *testing.T) {
 			r.Switch = &Switch{Interface: "br0", Name: "br0", Up: true, RDomain: 10}
 			r.HostAccess = HostAccess{Limited: true, ICMP: true}
 		}},
+		{"portIsolation", `"switch": "br0", "portIsolation": true`, func(r *Request) { bridge(r); r.PortIsolation = true }},
+		{"vlan", `"switch": "br0", "vlan": 4094`, func(r *Request) { bridge(r); r.VLAN = 4094 }},
+		{"vlanTrunk, in order", `"switch": "br0", "vlan": 7, "vlanTrunk": [{"minID": 200, "maxID": 210}, {"id": 5}, {"minID": 8, "maxID": 8}]`, func(r *Request) {
+			bridge(r)
+			r.VLAN, r.VLANTrunk = 7, []VLANRange{{5, 5}, {8, 8}, {200, 210}}
+		}},
+		{"vlanTrunk, all", `"switch": "br0", "vlanTrunk": [{"minID": 1, "maxID": 4094}]`, func(r *Request) { bridge(r); r.VLANTrunk = []VLANRange{{1, 4094}} }},
 		{"ipMasq", `"ipMasq": true, "rdomain": 10`, func(r *Request) { r.IPMasq, r.RDomain = true, 10 }},
 	}
 	for _, tt := range tests {
@@ -180,11 +216,21 @@ func groupList(n int) string {
 
 // portList returns n ports as a JSON list.
 func portList(n int) string {
-	var ports []string
+	return jsonList(n, func(i int) string { return Port{"tcp", uint16(i + 1)}.String() })
+}
+
+// jsonList returns n strings as a JSON list.
+func jsonList(n int, word func(i int) string) string {
+	var words []string
 	for i := range n {
-		ports = append(ports, fmt.Sprintf("%q", Port{"tcp", uint16(i + 1)}))
+		words = append(words, fmt.Sprintf("%q", word(i)))
 	}
-	return "[" + strings.Join(ports, ", ") + "]"
+	return "[" + strings.Join(words, ", ") + "]"
+}
+
+// numbered returns words that hold their number, from the first one's on.
+func numbered(format string, first int) func(i int) string {
+	return func(i int) string { return fmt.Sprintf(format, first+i) }
 }
 
 func TestVersions(t *testing.T) {
@@ -221,6 +267,8 @@ func TestParseCommonCase(t *testing.T) {
 		Forward:     true,
 		RDomains:    RDomains{TableBase: 1000},
 		Tap:         Tap{HasUID: true, VnetHdr: true},
+		Locked:      true,
+		Guard:       &Guard{},
 	}
 	if diff := cmp.Diff(want, parseOK(t, in), compare()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -235,7 +283,7 @@ func TestParseEverything(t *testing.T) {
 		"local": {"prefix": "100.64.0.0/10", "bits": 8, "inet6": true, "prefix6": "fd00::/8"},
 		"rdomain": 11, "rdomains": {"tableBase": 5000, "moveLocalRule": true},
 		"group": ["web", "db"], "lladdr": "02:00:00:00:00:01", "up": true, "mtu": 1500,
-		"locked": false, "guard": false, "portIsolation": false,
+		"locked": true, "guard": {"addresses": ["100.64.9.9"], "lladdrs": [], "protocols": ["vrrp"]}, "portIsolation": false,
 		"forward": true, "ipMasq": false, "hostAccess": "all",
 		"tap": {"uid": 107, "gid": 107, "selinuxContext": "system_u:system_r:x_t:s0:c1,c2", "multiQueue": false, "vnetHdr": true},
 		"vmid": {"range": "1-16383", "probe": true},
@@ -270,6 +318,8 @@ func TestParseEverything(t *testing.T) {
 		RDomain:     11,
 		RDomains:    RDomains{TableBase: 5000, MoveLocalRule: true},
 		Tap:         Tap{UID: 107, GID: 107, HasUID: true, HasGID: true, VnetHdr: true, SELinuxContext: "system_u:system_r:x_t:s0:c1,c2"},
+		Locked:      true,
+		Guard:       &Guard{Addresses: []netip.Addr{netip.MustParseAddr("100.64.9.9")}, Protocols: []uint8{112}},
 		Routes:      []Route{{Dst: netip.MustParsePrefix("10.0.0.0/8")}},
 		IPs:         []netip.Prefix{netip.MustParsePrefix("100.64.10.3/31")},
 		PrevResult:  []byte(`{"cniVersion": "1.0.0"}`),

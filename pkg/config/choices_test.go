@@ -43,6 +43,7 @@ func TestChoices(t *testing.T) {
 		{"VMID, highest of the default range", ``, "VMID=16383", func(r *Request) { r.VMID.Requested = 16383 }},
 		{"VMID, highest of another range", `"switch": "br1", "vmid": {"range": "5-9999999"}`, "VMID=9999999", func(r *Request) {
 			r.Switch, r.Local = br1, nil
+			unguarded(r)
 			r.VMID = VMID{Requested: vmid.MaxID, Min: 5, Max: vmid.MaxID, Probe: true}
 		}},
 		{"VMNAME", ``, "VMNAME=web/1", func(r *Request) { r.VMName = "web/1" }},
@@ -83,15 +84,18 @@ func TestChoices(t *testing.T) {
 		{"a switch keeps the rest of its block", `"switch": {"interface": "br0", "id": 3, "create": true, "group": "vms", "up": false, "mtu": 1500}, ` + annotations("switch=br1"), "", func(r *Request) {
 			r.Switch = &Switch{Interface: "br1", Name: "br1", ID: 3, Create: true, Group: "vms", MTU: 1500}
 			r.Groups, r.Local = []string{"vms"}, nil
+			unguarded(r)
 		}},
 		{"a switch keeps a given name", `"switch": {"interface": "br0", "name": "uplink"}, ` + annotations("switch=br1"), "", func(r *Request) {
 			r.Switch = &Switch{Interface: "br1", Name: "uplink", Up: true}
 			r.Local = nil
+			unguarded(r)
 		}},
-		{"a switch connects what is not local", `"local": false, ` + annotations("switch=br1"), "", func(r *Request) { r.Switch, r.Local = br1, nil }},
+		{"a switch connects what is not local", `"local": false, ` + annotations("switch=br1"), "", func(r *Request) { r.Switch, r.Local = br1, nil; unguarded(r) }},
 		{"a group keeps the switch's", `"group": ["web"], "groups": {"web": 1, "db": 2}, "switch": {"interface": "br1", "group": "vms"}, ` + annotations("group=db"), "", func(r *Request) {
 			r.Switch = &Switch{Interface: "br1", Name: "br1", Group: "vms", Up: true}
 			r.Groups, r.LinkGroup, r.Local = []string{"db", "vms"}, 2, nil
+			unguarded(r)
 		}},
 	}
 	for _, tt := range tests {

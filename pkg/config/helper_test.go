@@ -43,8 +43,16 @@ func base() Request {
 		Forward:     true,
 		RDomains:    RDomains{TableBase: 1000},
 		Tap:         Tap{HasUID: true, VnetHdr: true},
+		Locked:      true,
+		Guard:       &Guard{},
 	}
 }
+
+// guarded is what an interface with addresses is without a word about it.
+func guarded(r *Request) { r.Locked, r.Guard = true, &Guard{} }
+
+// unguarded is what an interface without addresses is.
+func unguarded(r *Request) { r.Locked, r.Guard = false, nil }
 
 func local(prefix4, prefix6 string, bits int) *Local {
 	p6 := netip.Prefix{}

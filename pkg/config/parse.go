@@ -74,6 +74,9 @@ type draft struct {
 	pod          pod
 	chosenName   string
 	kubevirtName string
+	givenLocked  *given // nil: not given
+	givenGuard   *given // nil: not given
+	guard        Guard  // what the guard's object says
 }
 
 // readEnvironment reads the CNI_ variables.
@@ -130,7 +133,9 @@ func (d *draft) readBlock(top *fields, machineID func() (string, error)) {
 	}
 	d.DNS = readDNS(top.object("dns"))
 	d.allow = readAllow(top.object("allow"))
-	readLater(top)
+	d.readGuard(top)
+	d.readBridgePort(top)
+	d.GroupSets = top.bool("groupSets", false)
 	d.refuseInChained(top)
 
 	if n, ok := top.injected("prevResult"); ok && n.is(object) {
@@ -181,6 +186,7 @@ func (d *draft) complete() {
 		d.Tap.Name = defaultTapName
 	}
 	d.completeRDomain()
+	d.completeGuard()
 	d.Groups = joinGroups(d.groups, d.Switch)
 	d.LinkGroup = linkGroup(d.Groups, d.groupNumbers)
 	d.VMName = vmName(d.pod, d.chosenName, d.kubevirtName, d.ContainerID)

@@ -16,6 +16,7 @@ func TestParsePlacement(t *testing.T) {
 	other := func(f func(r *Request)) func(r *Request) {
 		return func(r *Request) {
 			r.Placement, r.Local, r.Tap.Name, r.PrevResult = PlacementChained, nil, "tap0", []byte("{}")
+			unguarded(r)
 			f(r)
 		}
 	}
@@ -29,6 +30,7 @@ func TestParsePlacement(t *testing.T) {
 		{`"device": "veth"`, "", func(r *Request) { r.Device = DeviceVeth }},
 		{`"device": "veth", "switch": "br0"`, "", func(r *Request) {
 			r.Device, r.Local, r.Switch = DeviceVeth, nil, &Switch{Interface: "br0", Name: "br0", Up: true}
+			unguarded(r)
 		}},
 		{chained(""), "", other(func(*Request) {})},
 		{chained(`, "device": "tap", "local": false, "up": true`), "", other(func(*Request) {})},

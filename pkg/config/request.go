@@ -36,6 +36,15 @@ type Request struct {
 	MTU       int  // 0: the bridge's, else DefaultMTU
 	Forward   bool // make the host forward, for local interfaces
 
+	Locked bool   // the guest can only use its own lladdr
+	Guard  *Guard // the guest can only use its own addresses, too, and what this adds; nil: no guard
+
+	PortIsolation bool        // of the switch's port: isolated ports do not reach each other
+	VLAN          uint16      // of the switch's port: untagged; 0 is none
+	VLANTrunk     []VLANRange // of the switch's port: tagged, in order, none twice
+
+	GroupSets bool // keep nftables sets of interface names for the groups
+
 	IPMasq     bool       // translate the sources of local interfaces where packets leave the node
 	HostAccess HostAccess // what guests in rdomain 0 may open on the host itself
 

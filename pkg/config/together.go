@@ -11,6 +11,8 @@ func (d *draft) checkTogether() {
 	}
 	d.checkRDomain()
 	d.checkFirewall()
+	d.checkGuard()
+	d.checkBridgePort()
 	if n := len(d.Groups); n > maxGroups {
 		d.fail(CodeInvalidConfig, "read group: %d groups with the switch's, want %d at most", n, maxGroups)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -13,6 +14,17 @@ import (
 
 	"github.com/vmtap/vmtap/pkg/config"
 )
+
+// The test binary is also the broker, which it executes as the plugin executes
+// itself.
+func TestMain(m *testing.M) {
+	runtime.LockOSThread()
+	if status, ok := Serve(os.Args); ok {
+		os.Exit(status)
+	}
+	runtime.UnlockOSThread()
+	os.Exit(m.Run())
+}
 
 // script writes a program into a directory of its own.
 func script(t *testing.T, name, text string, mode os.FileMode) (dir string) {
@@ -32,6 +44,29 @@ func plugin(t *testing.T, stdin, text string) *Plugin {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// broker begins the broker of a script. The calling thread stays, since the
+// broker ends with it.
+func broker(t *testing.T, stdin, text string) *Broker {
+	t.Helper()
+	return begin(t, plugin(t, stdin, text))
+}
+
+func begin(t *testing.T, p *Plugin) *Broker {
+	t.Helper()
+	runtime.LockOSThread()
+	b, err := p.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		runtime.UnlockOSThread()
+	})
+	return b
 }
 
 func wantError(t *testing.T, err error, code config.Code, words ...string) {
@@ -96,7 +131,7 @@ func TestRun(t *testing.T) {
 		{"no file descriptors of ours", "", count, countedBy(t, count)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out, err := plugin(t, c.stdin, c.text).Run("DEL")
+			out, err := broker(t, c.stdin, c.text).Run("DEL")
 			if err != nil || string(out) != c.want {
 				t.Errorf("got %.100q, %v, want %.100q", out, err, c.want)
 			}
@@ -136,7 +171,7 @@ func TestRunFails(t *testing.T) {
 		{"much to say", fmt.Sprintf(`echo '{"code": 142, "msg": %q}'; exit 1`, long), 142, []string{strings.Repeat("ä", 1024)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out, err := plugin(t, "", c.text).Run("ADD")
+			out, err := broker(t, "", c.text).Run("ADD")
 			wantError(t, err, c.code, c.words...)
 			if len(err.Error()) > 2*maxWords+100 || out != nil {
 				t.Errorf("the message has %d bytes, the output %d", len(err.Error()), len(out))
@@ -147,6 +182,30 @@ func TestRunFails(t *testing.T) {
 	if err := os.Remove(p.path); err != nil {
 		t.Fatal(err)
 	}
-	_, err := p.Run("ADD")
+	_, err := begin(t, p).Run("ADD")
 	wantError(t, err, config.CodeIO, "delegate ADD to fake", "no such file")
+}
+
+// TestBroker: one broker runs its plugin as often as it is asked to, and nothing
+// else; one that was killed is an error.
+func TestBroker(t *testing.T) {
+	b := broker(t, "words", "cat; echo $CNI_COMMAND")
+	for _, verb := range []string{"ADD", "DEL", "CHECK", "DEL", "GC", "STATUS"} {
+		if out, err := b.Run(verb); err != nil || string(out) != "words"+verb+"\n" {
+			t.Errorf("%s: %q, %v", verb, out, err)
+		}
+	}
+	_, err := b.Run("VERSION")
+	wantError(t, err, config.CodeIO, "delegate VERSION to fake", "no such verb")
+
+	killed := broker(t, "", "kill -9 $PPID; exec sleep 100")
+	for range 2 {
+		_, err = killed.Run("ADD")
+		wantError(t, err, config.CodeIO, "delegate ADD to fake", "the process that runs it is gone")
+	}
+	for _, args := range [][]string{{"vmtap"}, {"vmtap", "make-tap", "a", "b"}, {"vmtap", brokerArg}, {"vmtap", brokerArg, "a", "b", "c"}} {
+		if _, ok := Serve(args); ok {
+			t.Errorf("%v is a broker", args)
+		}
+	}
 }

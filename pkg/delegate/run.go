@@ -3,41 +3,25 @@ package delegate
 import (
 	"bytes"
 	"errors"
+	"math"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/vmtap/vmtap/pkg/config"
 )
 
 // maxOutput is how much a plugin may print, in bytes: as much as a
 // configuration may have.
 const maxOutput = 1 << 20
 
-// Run runs the plugin with CNI_COMMAND set to command, and all else as this
-// plugin got it, waits for its end and returns what it printed. It may take as
-// long as the runtime lets this plugin take: it is killed when the calling
-// thread ends, which must be the process's first (runtime.LockOSThread in an
-// init). What it says on its standard error goes to ours.
-//
-// Errors are *config.Error: the plugin's own with its code, else CodeIO.
-func (p *Plugin) Run(command string) ([]byte, error) {
-	out, status, err := p.run(command)
-	if err != nil {
-		return nil, config.Errorf(config.CodeIO, "delegate %s to %s: %w", command, p.name, err)
-	}
-	switch {
-	case status.Signaled():
-		return nil, config.Errorf(config.CodeIO, "delegate %s to %s: it was killed, %s", command, p.name, status.Signal())
-	case status.ExitStatus() != 0:
-		return nil, p.failure(command, status.ExitStatus(), out)
-	}
-	return out, nil
-}
+// maxStdin is how much a configuration may have: DEL takes any size that the
+// runtime hands over.
+const maxStdin = math.MaxInt
 
+// run runs the plugin from a broker. It is killed when the calling thread ends,
+// which must be the process's first (runtime.LockOSThread in an init).
 func (p *Plugin) run(command string) (out []byte, status unix.WaitStatus, err error) {
 	stdin, err := filled(p.stdin)
 	if err != nil {
@@ -56,7 +40,7 @@ func (p *Plugin) run(command string) (out []byte, status unix.WaitStatus, err er
 	if err != nil {
 		return nil, 0, errors.Join(err, unix.Close(stdout[0]))
 	}
-	out, err = readAll(stdout[0])
+	out, err = readAll(stdout[0], maxOutput)
 	if err != nil {
 		err = errors.Join(err, unix.Kill(pid, unix.SIGKILL))
 	}
@@ -87,17 +71,7 @@ func fill(fd int, data []byte) error {
 			return err
 		}
 	}
-	for len(data) > 0 {
-		n, err := unix.Write(fd, data)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return err
-		default:
-			data = data[n:]
-		}
-	}
-	return nil
+	return writeAll(fd, data)
 }
 
 // environment returns ours, with CNI_COMMAND set.
@@ -106,8 +80,9 @@ func environment(command string) []string {
 	return append(env, "CNI_COMMAND="+command)
 }
 
-// readAll reads up to the end, of all that has the pipe open.
-func readAll(fd int) ([]byte, error) {
+// readAll reads up to the end, of all that has the pipe open, or to more than
+// limit bytes, which is an error.
+func readAll(fd, limit int) ([]byte, error) {
 	var all bytes.Buffer
 	var part [4096]byte
 	for {
@@ -121,7 +96,7 @@ func readAll(fd int) ([]byte, error) {
 		default:
 			all.Write(part[:n])
 		}
-		if all.Len() > maxOutput {
+		if all.Len() > limit {
 			return nil, errors.New("it prints more than a result has")
 		}
 	}

@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strconv"
 
@@ -25,11 +24,12 @@ const maxInstructions = 4096
 // The first mistake is kept and returned by assemble, so that the code that
 // builds a program reads like the program.
 type assembler struct {
-	code   []bpf.RawInstruction
-	jumps  []jump
-	labels map[label]int // the index of the instruction behind the label
-	unique int
-	err    error
+	code     []bpf.RawInstruction
+	jumps    []jump
+	labels   map[label]int // the index of the instruction behind the label
+	verdicts []verdict
+	unique   int
+	err      error
 }
 
 // jump is a jump in code whose distances are not known yet.
@@ -39,11 +39,12 @@ type jump struct {
 }
 
 // newAssembler returns an assembler with room for a program of that size.
-func newAssembler(size int) *assembler {
+func newAssembler(size int, verdicts ...verdict) *assembler {
 	return &assembler{
-		code:   make([]bpf.RawInstruction, 0, size),
-		jumps:  make([]jump, 0, size/2), // mostly, a load and a jump go together
-		labels: make(map[label]int, 16),
+		code:     make([]bpf.RawInstruction, 0, size),
+		jumps:    make([]jump, 0, size*2/3), // mostly, a load and a jump go together
+		labels:   make(map[label]int, 32),
+		verdicts: verdicts,
 	}
 }
 
@@ -70,6 +71,11 @@ const (
 	opLdh  = 0x28 // BPF_LD | BPF_H | BPF_ABS
 	opLdb  = 0x30 // BPF_LD | BPF_B | BPF_ABS
 	opLen  = 0x80 // BPF_LD | BPF_W | BPF_LEN
+	opMsh  = 0xb1 // BPF_LDX | BPF_B | BPF_MSH
+	opAdd  = 0x04 // BPF_ALU | BPF_ADD | BPF_K
+	opAnd  = 0x54 // BPF_ALU | BPF_AND | BPF_K
+	opTax  = 0x07 // BPF_MISC | BPF_TAX
+	opTxa  = 0x87 // BPF_MISC | BPF_TXA
 	opJa   = 0x05 // BPF_JMP | BPF_JA
 	opJeq  = 0x15 // BPF_JMP | BPF_JEQ | BPF_K
 	opJgt  = 0x25 // BPF_JMP | BPF_JGT | BPF_K
@@ -77,6 +83,9 @@ const (
 	opJgeX = 0x3d // BPF_JMP | BPF_JGE | BPF_X
 	opJset = 0x45 // BPF_JMP | BPF_JSET | BPF_K
 	opRet  = 0x06 // BPF_RET | BPF_K
+
+	modeAbs = 0x20 // BPF_ABS
+	modeInd = 0x40 // BPF_IND
 
 	opClassMask = 0x07
 	opClassRet  = 0x06
@@ -92,6 +101,52 @@ func (a *assembler) ld(off uint32)  { a.op(opLd, off) }
 func (a *assembler) ldh(off uint32) { a.op(opLdh, off) }
 func (a *assembler) ldb(off uint32) { a.op(opLdb, off) }
 func (a *assembler) ldlen()         { a.op(opLen, 0) }
+
+// A field is a place in the frame: at off, or at X+off.
+type field struct {
+	off     uint32
+	indexed bool
+}
+
+// at and atX are the two kinds of fields.
+func at(off uint32) field  { return field{off: off} }
+func atX(off uint32) field { return field{off: off, indexed: true} }
+
+// load loads 4, 2 or 1 bytes of a field into A.
+func (a *assembler) load(f field, size int) {
+	var op uint16
+	switch size {
+	case 4:
+		op = opLd
+	case 2:
+		op = opLdh
+	case 1:
+		op = opLdb
+	default:
+		a.fail("instruction %d: a load of %d bytes", len(a.code), size)
+	}
+	if f.indexed {
+		op = op&^modeAbs | modeInd
+	}
+	a.op(op, f.off)
+}
+
+// extension loads into A what the kernel knows about the packet besides its
+// bytes, SKF_AD_OFF and a number. It needs no check of the length.
+func (a *assembler) extension(number bpf.Extension) {
+	const skfAdOff = 0xfffff000
+	a.op(opLd, skfAdOff+uint32(number))
+}
+
+// ldxHeader loads into X the length of an IPv4 header: four times the low half
+// of its first byte.
+func (a *assembler) ldxHeader() { a.op(opMsh, offPayload) }
+
+// Arithmetic: A+k, A and k, A to X, X to A.
+func (a *assembler) add(k uint32) { a.op(opAdd, k) }
+func (a *assembler) and(k uint32) { a.op(opAnd, k) }
+func (a *assembler) tax()         { a.op(opTax, 0) }
+func (a *assembler) txa()         { a.op(opTxa, 0) }
 
 // ret ends the program with a verdict.
 func (a *assembler) ret(verdict uint32) { a.op(opRet, verdict) }
@@ -132,44 +187,9 @@ func (a *assembler) fresh() label {
 	return label("." + strconv.Itoa(a.unique))
 }
 
-// match jumps to yes if the frame holds these bytes at off, else to no. Both
-// may be next.
-func (a *assembler) match(off uint32, want []byte, yes, no label) {
-	if len(want) == 0 {
-		a.fail("instruction %d: a match of nothing", len(a.code))
-	}
-	miss := no
-	if no == next {
-		miss = a.fresh()
-	}
-	for len(want) > 0 {
-		var n int
-		var k uint32
-		switch {
-		case len(want) >= 4:
-			n, k = 4, binary.BigEndian.Uint32(want)
-			a.ld(off)
-		case len(want) >= 2:
-			n, k = 2, uint32(binary.BigEndian.Uint16(want))
-			a.ldh(off)
-		default:
-			n, k = 1, uint32(want[0])
-			a.ldb(off)
-		}
-		off, want = off+uint32(n), want[n:]
-		if len(want) > 0 {
-			a.jeq(k, next, miss)
-		} else {
-			a.jeq(k, yes, miss)
-		}
-	}
-	if no == next {
-		a.at(miss)
-	}
-}
-
 // assemble returns the program, or the first mistake that was made.
 func (a *assembler) assemble() (Program, error) {
+	a.verdictsHere(0)
 	for _, j := range a.jumps {
 		yes, no := a.distance(j.index, j.yes), a.distance(j.index, j.no)
 		raw := &a.code[j.index]
@@ -202,6 +222,11 @@ func (a *assembler) distance(from int, l label) int {
 		return 0
 	}
 	to, ok := a.labels[l]
+	for i := range a.verdicts {
+		if a.verdicts[i].name == l {
+			return a.verdicts[i].behind(from) - from - 1
+		}
+	}
 	switch {
 	case !ok:
 		a.fail("instruction %d: label %q stands nowhere", from, l)

@@ -125,7 +125,7 @@ func TestAssemblerMatch(t *testing.T) {
 					t.Fatal(err)
 				}
 				for i := range frame {
-					if got := run(p, frame[:off+size], false); got.ret != hit {
+					if got := run(p, frame[:off+size], Tag{}); got.ret != hit {
 						t.Fatalf("got %d, want a hit", got.ret)
 					}
 					wrong, want := slices.Clone(frame), uint32(hit)
@@ -133,7 +133,7 @@ func TestAssemblerMatch(t *testing.T) {
 					if off <= i && i < off+size {
 						want = missed
 					}
-					if got := run(p, wrong, false); got.ret != want {
+					if got := run(p, wrong, Tag{}); got.ret != want {
 						t.Errorf("byte %d wrong: got %d, want %d", i, got.ret, want)
 					}
 				}
@@ -159,7 +159,7 @@ func TestAssemblerMatchList(t *testing.T) {
 		t.Fatal(err)
 	}
 	for frame, want := range map[string]uint32{"ab": 1, "cd": 1, "ef": 1, "gh": 1, "ad": 0, "cb": 0, "xx": 0} {
-		if got := run(p, []byte(frame), false); got.ret != want {
+		if got := run(p, []byte(frame), Tag{}); got.ret != want {
 			t.Errorf("%q: got %d, want %d", frame, got.ret, want)
 		}
 	}

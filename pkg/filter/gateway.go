@@ -40,12 +40,28 @@ func (g Gateway) hasIPv6() bool { return g.Host6.IsValid() || g.LinkLocal.IsVali
 // nevertheless, so that this stands in the program.
 func (g Gateway) Program() Program {
 	a := newAssembler(72)
-	a.emit(bpf.LoadExtension{Num: bpf.ExtVLANTagPresent})
+	a.extension(bpf.ExtVLANTagPresent)
 	a.jeq(0, next, toSwitch)
 	a.ldlen()
 	a.jge(offPayload, next, toSwitch)
 	a.match(offDst, g.LLAddr[:], toGateway, next)
+	g.others(a)
 
+	a.at(toSwitch)
+	a.ret(notMatched)
+	a.at(toGateway)
+	a.ret(matched)
+	p, err := a.assemble()
+	if err != nil {
+		panic(err) //nolint:forbidigo // the program has four shapes, and a test assembles each
+	}
+	return p
+}
+
+// others goes on for an untagged frame with an Ethernet header that is not
+// for the gateway's own lladdr: what is the gateway's nevertheless jumps
+// there, what is the switch's jumps or falls through.
+func (g Gateway) others(a *assembler) {
 	a.ldh(offType)
 	a.jeq(typeARP, "arp", next)
 	if g.hasIPv6() {
@@ -59,16 +75,6 @@ func (g Gateway) Program() Program {
 		a.at("ipv6")
 		g.ipv6(a)
 	}
-
-	a.at(toSwitch)
-	a.ret(notMatched)
-	a.at(toGateway)
-	a.ret(matched)
-	p, err := a.assemble()
-	if err != nil {
-		panic(err) //nolint:forbidigo // the program has four shapes, and a test assembles each
-	}
-	return p
 }
 
 // dhcp goes on for an IPv4 packet: is it a DHCP client's message?
@@ -83,15 +89,14 @@ func dhcp(a *assembler) {
 	a.ldh(offIPv4Fragment)
 	a.jset(ipv4Fragment, toSwitch, next)
 
-	headerLen := bpf.LoadMemShift{Off: offPayload} // into X
-	a.emit(headerLen)
-	a.emit(bpf.TXA{})
-	a.emit(bpf.ALUOpConstant{Op: bpf.ALUOpAdd, Val: offPayload + lenUDP})
-	a.emit(bpf.TAX{})
+	a.ldxHeader()
+	a.txa()
+	a.add(offPayload + lenUDP)
+	a.tax()
 	a.ldlen()
 	a.jgex(next, toSwitch) // the UDP header is there, behind whatever options
-	a.emit(headerLen)
-	a.emit(bpf.LoadIndirect{Off: offPayload, Size: 4})
+	a.ldxHeader()
+	a.load(atX(offPayload), 4)
 	a.jeq(ports(portDHCPClient, portDHCPServer), toGateway, toSwitch)
 }
 

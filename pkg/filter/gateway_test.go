@@ -65,7 +65,7 @@ func (p programs) decide(tb testing.TB, frame []byte, tagged bool) bool {
 	if match {
 		want = matched
 	}
-	o := run(p.whole, frame, tagged)
+	o := run(p.whole, frame, Tag{Present: tagged})
 	if o.ret != want {
 		tb.Errorf("the program returns %#x, Match %v: tagged %v, frame %x", o.ret, match, tagged, frame)
 	}
@@ -111,7 +111,7 @@ func TestFramesCoverProgram(t *testing.T) {
 			type step struct{ from, to int }
 			seen := map[step]bool{}
 			walk := func(frame []byte, tagged bool) {
-				path := run(p, frame, tagged).path
+				path := run(p, frame, Tag{Present: tagged}).path
 				for i := range path[1:] {
 					seen[step{path[i], path[i+1]}] = true
 				}

@@ -73,7 +73,10 @@ type tap struct {
 	fd int
 }
 
-func newTap(t *testing.T, name string) tap {
+func newTap(t *testing.T, name string) tap { return newTapWith(t, name, 0) }
+
+// newTapWith is newTap with more of TUNSETIFF's flags.
+func newTapWith(t *testing.T, name string, flags uint16) tap {
 	t.Helper()
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -88,7 +91,7 @@ func newTap(t *testing.T, name string) tap {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_TUN_EXCL)
+	req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_TUN_EXCL | flags)
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
 		t.Fatalf("TUNSETIFF %s: %v", name, err)
 	}
@@ -120,7 +123,7 @@ func receive(t *testing.T, taps ...tap) (int, []byte) {
 			if fds[i].Revents&unix.POLLIN == 0 {
 				continue
 			}
-			frame := make([]byte, 2048)
+			frame := make([]byte, 1<<16)
 			n, err := unix.Read(taps[i].fd, frame)
 			if err != nil {
 				t.Fatalf("read: %v", err)

@@ -17,10 +17,12 @@ type outcome struct {
 
 // run executes a program as the kernel does. bpf.VM knows no extension but
 // the length, and does not tell a load beyond the end from ret 0.
-func run(p Program, frame []byte, tagged bool) (o outcome) {
+func run(p Program, frame []byte, tag Tag) (o outcome) {
 	const (
-		extensions = 0xfffff000 // SKF_AD_OFF
+		extensions = 0xfffff000      // SKF_AD_OFF
+		vlanTag    = extensions + 44 // SKF_AD_VLAN_TAG: the whole TCI
 		tagPresent = extensions + 48
+		tpid       = extensions + 60 // SKF_AD_VLAN_TPID
 	)
 	var a, x uint32
 	load := func(off uint64, size int) (uint32, bool) {
@@ -28,10 +30,15 @@ func run(p Program, frame []byte, tagged bool) (o outcome) {
 			o.overran = true
 			return 0, false
 		}
-		var word [4]byte
-		copy(word[4-size:], frame[off:off+uint64(size)])
-		return binary.BigEndian.Uint32(word[:]), true
+		switch size {
+		case 4:
+			return binary.BigEndian.Uint32(frame[off:]), true
+		case 2:
+			return uint32(binary.BigEndian.Uint16(frame[off:])), true
+		}
+		return uint32(frame[off]), true
 	}
+	o.path = make([]int, 0, 96)
 	for pc := 0; ; pc++ {
 		o.path = append(o.path, pc)
 		ins := p[pc]
@@ -41,8 +48,21 @@ func run(p Program, frame []byte, tagged bool) (o outcome) {
 			switch {
 			case ins.K == tagPresent:
 				a = 0
-				if tagged {
+				if tag.Present {
 					a = 1
+				}
+			case ins.K == vlanTag:
+				a = 0
+				if tag.Present {
+					a = uint32(tag.VLAN) | 0xf000 // priority and DEI, which say nothing about the VLAN
+				}
+			case ins.K == tpid:
+				a = 0
+				if tag.Present {
+					a = 0x8100
+					if tag.Service {
+						a = 0x88a8
+					}
 				}
 			case ins.K >= extensions:
 				panic(fmt.Sprintf("extension %#x", ins.K))
@@ -55,6 +75,10 @@ func run(p Program, frame []byte, tagged bool) (o outcome) {
 			a, ok = load(uint64(ins.K), 1)
 		case 0x40: // ld [x + k]
 			a, ok = load(uint64(x)+uint64(ins.K), 4)
+		case 0x48: // ldh [x + k]
+			a, ok = load(uint64(x)+uint64(ins.K), 2)
+		case 0x50: // ldb [x + k]
+			a, ok = load(uint64(x)+uint64(ins.K), 1)
 		case 0x80: // ld len
 			a = uint32(len(frame))
 		case 0xb1: // ldx 4*([k]&0xf)
@@ -63,6 +87,8 @@ func run(p Program, frame []byte, tagged bool) (o outcome) {
 			}
 		case 0x04: // add #k
 			a += ins.K
+		case 0x54: // and #k
+			a &= ins.K
 		case 0x07: // tax
 			x = a
 		case 0x87: // txa

@@ -96,7 +96,14 @@ func (s *Session) setUpHost(state *plan.State) error {
 	if state.HostLink.Name == "" {
 		return nil
 	}
-	batch := s.qdiscs(state, false)
+	// Two sends: the kernel goes on after a message that fails, and without its
+	// guard a link must have no master.
+	if err := s.host.do(s.qdiscs(state, false)...); errors.Is(err, unix.ENOENT) {
+		return errNoClassifier(err)
+	} else if err != nil {
+		return err
+	}
+	var batch []*message
 	for _, l := range []*plan.Link{&state.HostLink, &state.Gateway, &state.GatewayPeer} {
 		if l.Name == "" || l.Pod {
 			continue
@@ -109,6 +116,8 @@ func (s *Session) setUpHost(state *plan.State) error {
 			sysctls:  l.Sysctls,
 		}))
 	}
+	port := s.indexOf(state.HostLink.Name, false, state)
+	batch = append(batch, bridgePort(port, &state.HostLink)...)
 	layer3 := state.Layer3()
 	var l *link
 	err := s.host.do(append(batch, getLink(s.indexOf(layer3.Name, false, state), "", &l))...)
@@ -117,8 +126,9 @@ func (s *Session) setUpHost(state *plan.State) error {
 		return config.Errorf(config.CodeTryAgainLater, "attach %s to switch %s: its 1023 ports are used up: %w", state.HostLink.Name, state.Bridge.Name, err)
 	case err != nil:
 		return err
-	case l == nil:
-		return nil
+	}
+	if err := s.settleVLANs(port, &state.HostLink); err != nil || l == nil {
+		return err
 	}
 	return s.settleIPv6(l, layer3, writeSysctl)
 }
@@ -141,7 +151,7 @@ func (s *Session) settleIPv6(have *link, want *plan.Link, write func(name, value
 // gateway first: before the pod's ends, since a link that gains carrier walks
 // its namespace's whole IPv6 table, and the host's is the large one.
 func (s *Session) connectHost(state *plan.State) error {
-	var addrs, ups, routes []*message
+	var addrs, ups, routes, neighbours []*message
 	for _, l := range []*plan.Link{&state.Gateway, &state.GatewayPeer, &state.HostLink} {
 		if l.Name == "" || l.Pod {
 			continue
@@ -156,8 +166,11 @@ func (s *Session) connectHost(state *plan.State) error {
 		for _, r := range l.Routes {
 			routes = append(routes, addRoute(index, l.Name, r, state.RDomain.Table))
 		}
+		for _, n := range l.Neighbours {
+			neighbours = append(neighbours, addNeighbour(index, l.Name, n))
+		}
 	}
-	return s.host.do(concat(addrs, ups, routes)...)
+	return s.host.do(concat(addrs, ups, routes, neighbours)...)
 }
 
 // connectPod brings the pod's links up, the one to the switch last: the guest

@@ -58,11 +58,11 @@ func (s *Session) deleteChained(a config.Attachment) error {
 	if a.Netns == "" {
 		return nil
 	}
-	switch err := s.openPod(a.Netns, false); {
-	case noNetns(err):
+	switch {
+	case noNetns(s.podErr):
 		return nil
-	case err != nil:
-		return err
+	case s.podErr != nil:
+		return s.podErr
 	}
 	var taken, tap *link
 	err := s.pod.do(getLink(0, a.IfName, &taken), getLink(0, plan.AttachmentName(a.ContainerID, a.IfName), &tap))
@@ -84,9 +84,13 @@ func (s *Session) deleteChained(a config.Attachment) error {
 // noNetns reports whether an error of openPod says that no ADD can have made
 // anything there, and not that the process or the node lacks something.
 func noNetns(err error) bool {
+	for _, lack := range []unix.Errno{unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.ENOBUFS, unix.ENOSPC, unix.EINTR} {
+		if errors.Is(err, lack) {
+			return false
+		}
+	}
 	var coded *config.Error
-	return errors.As(err, &coded) && coded.Code == config.CodeEnvironment &&
-		!errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) && !errors.Is(err, unix.ENOMEM)
+	return errors.As(err, &coded) && coded.Code == config.CodeEnvironment
 }
 
 // freeIngress takes away the qdisc of an interface whose frames all go to the

@@ -16,9 +16,9 @@ const claimAttempts = 5
 
 // Claim decides, under the lock of all claims, what the attachment gets, and
 // makes its host link, which is the claim. It returns the State to apply.
-func (s *Session) Claim(req *config.Request, o *Observation) (plan.State, error) {
+func (s *Session) Claim(req *config.Request, o *Observation) (*plan.State, error) {
 	if err := s.lock.lock(claimsByte, "the node's claims"); err != nil {
-		return plan.State{}, err
+		return nil, err
 	}
 	state, err := s.claim(req, o)
 	if unlockErr := s.lock.unlock(claimsByte); unlockErr != nil {
@@ -27,45 +27,48 @@ func (s *Session) Claim(req *config.Request, o *Observation) (plan.State, error)
 	return state, err
 }
 
-func (s *Session) claim(req *config.Request, o *Observation) (plan.State, error) {
+func (s *Session) claim(req *config.Request, o *Observation) (*plan.State, error) {
 	var err error
 	for range claimAttempts {
-		var state plan.State
+		var state *plan.State
 		if state, err = s.decide(req, o); err != nil {
-			return plan.State{}, err
+			return nil, err
 		}
-		if err = s.createHostLink(req.ContainerID, &state); err == nil {
+		if err = s.createHostLink(req.ContainerID, state); err == nil {
 			return state, nil
 		}
 		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.EBUSY) {
-			return plan.State{}, err
+			return nil, err
 		}
 		// A name that was free a moment ago is not: decide anew.
 	}
-	return plan.State{}, config.Errorf(config.CodeTryAgainLater, "claim an interface: somebody takes the names without vmtap's lock: %w", err)
+	return nil, config.Errorf(config.CodeTryAgainLater, "claim an interface: somebody takes the names without vmtap's lock: %w", err)
 }
 
 // decide looks everything up that is to be claimed and changes nothing. The
 // bridge, too, is looked at once more: bridges are made under the claims lock,
 // so that nobody who holds it sees one half-made.
-func (s *Session) decide(req *config.Request, o *Observation) (plan.State, error) {
+func (s *Session) decide(req *config.Request, o *Observation) (*plan.State, error) {
 	if req.Switch != nil {
 		if _, err := s.observeSwitch(req, o); err != nil {
-			return plan.State{}, err
+			return nil, err
 		}
 	}
 	claim, err := plan.Choose(req, plan.BridgeName(req, &o.Node), s.find)
 	if err != nil {
-		return plan.State{}, err
+		return nil, err
 	}
 	state, err := plan.New(req, &o.Node, claim)
 	if err != nil {
-		return plan.State{}, err
+		return nil, err
 	}
-	if err := s.checkRoutes(req, &state); err != nil {
-		return plan.State{}, err
+	if err := s.checkRoutes(req, state); err != nil {
+		return nil, err
 	}
-	return state, s.drawIndexes(&state)
+	if err := s.checkPinned(req, state); err != nil {
+		return nil, err
+	}
+	return state, s.drawIndexes(state)
 }
 
 // drawIndexes draws an ifindex for each link that is to be made.
@@ -154,6 +157,9 @@ func (s *Session) refuseRoute(r *route, prefix netip.Prefix, key string) error {
 func (s *Session) createHostLink(containerID string, state *plan.State) error {
 	if err := s.deleteDeadGateway(state.Claim.DeadGateway); err != nil {
 		return err
+	}
+	if len(state.Memberships) > 0 { // after the link, whose name then is free
+		s.undo.add("leave the sets of groups", func() error { return s.leaveGroups(state.HostLink.Name) })
 	}
 	if err := s.createClaim(state); err != nil {
 		return err

@@ -40,7 +40,7 @@ func inSession(t *testing.T, f func(node *netns.NS, s *Session, req *config.Requ
 				t.Error(err)
 			}
 		}()
-		if err := errors.Join(s.LockAttachment(req.ContainerID, req.IfName), s.EnterPod(req)); err != nil {
+		if err := errors.Join(s.OpenLock(), s.OpenPod(req), s.LockAttachment(req.ContainerID, req.IfName), s.EnterPod(req)); err != nil {
 			t.Fatal(err)
 		}
 		o, err := s.Observe(req)
@@ -71,9 +71,9 @@ func TestNameTakenWithoutTheLock(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				squat(t, node, &state)
+				squat(t, node, state)
 				before := snapshot.Take(t, node)
-				if err := s.createHostLink(req.ContainerID, &state); !errors.Is(err, unix.EEXIST) {
+				if err := s.createHostLink(req.ContainerID, state); !errors.Is(err, unix.EEXIST) {
 					t.Errorf("got %v, want EEXIST", err)
 				}
 				if diff := snapshot.Diff(before, snapshot.Take(t, node)); len(diff) > 0 {
@@ -103,7 +103,7 @@ func TestIndexTakenWithoutTheLock(t *testing.T) {
 		if err := s.host.do(createBridge(s.index.hostLink, &foreign)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.createHostLink(req.ContainerID, &state); !errors.Is(err, unix.EEXIST) {
+		if err := s.createHostLink(req.ContainerID, state); !errors.Is(err, unix.EEXIST) {
 			t.Errorf("got %v, want EEXIST", err)
 		}
 		var l *link

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/pkg/config"
@@ -14,16 +13,12 @@ import (
 
 // Collect deletes what is left of a network's attachments that are not valid
 // any more, and dead halves: a gateway without its host link, whatever its
-// network was, and a host link without its tap. It goes on after errors and
-// returns them joined.
+// network was, and a host link without its tap, and elements of groups' sets
+// whose links are gone. It goes on after errors and returns them joined.
 //
-// An attachment on which another call works is left to that call.
+// An attachment on which another call works is left to that call. The lock must
+// be open.
 func (s *Session) Collect(c *config.Collection) error {
-	l, err := openLock()
-	if err != nil {
-		return err
-	}
-	s.lock = l
 	suspects, err := s.suspects(c)
 	if err != nil {
 		return err
@@ -39,7 +34,7 @@ func (s *Session) Collect(c *config.Collection) error {
 			garbage = append(garbage, links)
 		}
 	}
-	return errors.Join(append(errs, s.deleteAll(garbage))...)
+	return errors.Join(append(errs, s.deleteAll(garbage), s.sweepGroups())...)
 }
 
 // suspects returns the attachments that look as if they were to go.
@@ -119,13 +114,11 @@ func (s *Session) isWhole(hostLink *link, ifName string) (bool, error) {
 		return false, nil
 	}
 	var l *link
-	m := getLink(0, ifName, &l)
-	m.AddData(nl.NewRtAttr(unix.IFLA_TARGET_NETNSID, nl.Uint32Attr(uint32(hostLink.netns))))
-	err := s.host.do(m)
+	err := s.host.do(aboutNetns(getLink(0, ifName, &l), hostLink.netns))
 	return l != nil && (l.kind == plan.KindTun || l.index == hostLink.peer), err
 }
 
-// deleteAll deletes attachments in one batch, and what that left in another.
+// deleteAll deletes attachments in one batch, and what that left in others.
 func (s *Session) deleteAll(garbage []attachmentLinks) error {
 	going := map[int32]bool{}
 	for _, g := range garbage {
@@ -135,12 +128,14 @@ func (s *Session) deleteAll(garbage []attachmentLinks) error {
 	}
 	var errs []error
 	var groups, survivors []*message
+	var inPods []podLink
 	for _, g := range garbage {
 		h := g.hostLink
 		if h != nil {
-			containerID, _, _ := plan.AttachmentOf(h.altNames)
+			containerID, ifName, _ := plan.AttachmentOf(h.altNames)
 			errs = append(errs, s.releaseClaims(containerID, h, going))
 			groups = append(groups, g.deleteTogether()...)
+			inPods = append(inPods, g.inPod(ifName)...)
 		}
 		for _, l := range []*link{g.gateway, h} { // the gateway never stands without its host link
 			if l != nil {
@@ -148,10 +143,12 @@ func (s *Session) deleteAll(garbage []attachmentLinks) error {
 			}
 		}
 	}
-	for _, batch := range [][]*message{groups, survivors} {
-		if len(batch) > 0 {
-			errs = append(errs, s.doAll(batch))
-		}
+	if len(groups) > 0 {
+		errs = append(errs, s.doAll(groups))
+	}
+	errs = append(errs, s.deleteInPods(inPods))
+	if len(survivors) > 0 {
+		errs = append(errs, s.doAll(survivors))
 	}
 	return errors.Join(errs...)
 }

@@ -17,18 +17,22 @@ type conn struct {
 	buf *answerBuffer
 }
 
-// answerBuffer is where answers are read into. The connections of a session
-// share one: they are used one after the other.
-type answerBuffer [replies][replySize]byte
+// answerBuffer is where answers are read into, and what is sent is put together.
+// The connections of a session share one: they are used one after the other.
+type answerBuffer struct {
+	answers [replies][replySize]byte
+	sent    []byte
+}
 
 const (
 	// maxBatch keeps a batch's answers within a socket's receive buffer.
 	maxBatch = 48
 	// replies is how many answers one system call reads.
 	replies = 16
-	// replySize holds a link with 32 groups; the kernel sends no larger
-	// answer but for dumps, which it cuts to what is asked for.
-	replySize = 16384
+	// replySize holds a link with 32 groups, and the longest guard, which is an
+	// item of a dump. The kernel cuts dumps to what is asked for, and to no more
+	// than this: an item that does not fit is an error.
+	replySize = 32768
 )
 
 // openConn opens a socket in the calling thread's network namespace. The
@@ -98,10 +102,11 @@ func (c *conn) do(messages ...*message) error {
 func (c *conn) send(messages []*message) error {
 	last := messages[len(messages)-1]
 	last.Flags |= unix.NLM_F_ACK
-	var out []byte
+	out := c.buf.sent[:0]
 	for _, m := range messages {
 		out = append(out, m.Serialize()...)
 	}
+	c.buf.sent = out
 	if err := unix.Send(c.fd, out, 0); err != nil {
 		return fmt.Errorf("%s: send: %w", messages[0].what, err)
 	}
@@ -125,7 +130,7 @@ func (c *conn) receive(messages []*message, lastSeq uint32) (done bool, err erro
 		return false, err
 	}
 	for i, n := range lengths {
-		answers, err := syscall.ParseNetlinkMessage(c.buf[i][:n])
+		answers, err := syscall.ParseNetlinkMessage(c.buf.answers[i][:n])
 		if err != nil {
 			return false, err
 		}
@@ -202,12 +207,12 @@ type mmsghdr struct {
 	_      [4]byte
 }
 
-// recvmmsg reads what is queued, at least one datagram, into c.buf.
+// recvmmsg reads what is queued, at least one datagram, into c.buf.answers.
 func (c *conn) recvmmsg() ([]int, error) {
 	var headers [replies]mmsghdr
 	var vectors [replies]unix.Iovec
 	for i := range headers {
-		vectors[i].Base = &c.buf[i][0]
+		vectors[i].Base = &c.buf.answers[i][0]
 		vectors[i].SetLen(replySize)
 		headers[i].Iov = &vectors[i]
 		headers[i].SetIovlen(1)

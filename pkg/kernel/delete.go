@@ -20,7 +20,7 @@ func (s *Session) Delete(a config.Attachment) error {
 	}
 	hostLink := links.hostLink
 	if hostLink == nil {
-		return errors.Join(s.deleteSurvivors(links), s.deleteChained(a))
+		return errors.Join(s.deleteSurvivors(links, a.IfName), s.deleteChained(a), s.sweepGroups())
 	}
 	if err := s.releaseClaims(a.ContainerID, hostLink, nil); err != nil {
 		return err
@@ -31,7 +31,14 @@ func (s *Session) Delete(a config.Attachment) error {
 	if links, err = s.findAttachment(a); err != nil {
 		return err
 	}
-	return s.deleteSurvivors(links)
+	if err := s.deleteSurvivors(links, a.IfName); err != nil {
+		return err
+	}
+	// After the links: no rule of a group's ends before them.
+	if member, ok := plan.MarkedMember(hostLink.altNames); ok {
+		return s.leaveGroups(member)
+	}
+	return nil
 }
 
 // attachmentLinks are an attachment's links in the host's namespace, nil
@@ -80,9 +87,13 @@ func (s *Session) findAttachment(a config.Attachment) (attachmentLinks, error) {
 	return l, nil
 }
 
-// deleteSurvivors deletes by index what a delete by group left, the gateway
-// first: it never stands without its host link.
-func (s *Session) deleteSurvivors(links attachmentLinks) error {
+// deleteSurvivors deletes by index what a delete by group left: what is in the
+// pod, to which only the host link leads, then the gateway, which never stands
+// without its host link.
+func (s *Session) deleteSurvivors(links attachmentLinks, ifName string) error {
+	if err := s.deleteInPods(links.inPod(ifName)); err != nil {
+		return err
+	}
 	for _, l := range []*link{links.gateway, links.hostLink} {
 		if l == nil {
 			continue

@@ -62,36 +62,35 @@ func (s *Session) observeFirewall(req *config.Request) (plan.Firewall, error) {
 // changeFirewall runs under the claims lock, and reads, judges and writes one
 // generation of the ruleset: so nothing is lost that others wrote.
 func (s *Session) changeFirewall(req *config.Request, state *plan.State) error {
-	for range maxRaces {
-		err := s.tryChangeFirewall(req, state)
-		if !errors.Is(err, errRaced) {
-			return err
-		}
-	}
-	return config.Errorf(config.CodeTryAgainLater, "change nftables table %s: %w, %d times", plan.FirewallTable, errRaced, maxRaces)
+	return s.inOneGeneration("change nftables table "+plan.FirewallTable, func(generation uint32) error {
+		return s.tryChangeFirewall(generation, req, state)
+	})
 }
 
-func (s *Session) tryChangeFirewall(req *config.Request, state *plan.State) error {
-	var generation uint32
-	if err := s.nft.do(getGeneration(&generation)); err != nil {
-		return err
-	}
-	have, err := readFirewall(s.nft)
+func (s *Session) tryChangeFirewall(generation uint32, req *config.Request, state *plan.State) error {
+	have, err := readStaticTable(s.nft)
 	if err != nil {
 		return err
 	}
-	state.Firewall = plan.WithFirewall(&have, req)
-	if plan.SameFirewall(&state.Firewall, &have) {
+	state.Firewall = plan.WithFirewall(&have.firewall, req)
+	if plan.SameFirewall(&state.Firewall, &have.firewall) {
 		return nil // somebody was faster
+	}
+	if have.dormant {
+		// On its own: with a change to its chains kernels take it badly.
+		if err := s.nft.transact(generation, wakeTable()); err != nil {
+			return err
+		}
+		return errRaced // by itself: read again
 	}
 	links, err := s.hostSides()
 	if err != nil {
 		return err
 	}
-	if err := plan.CheckFirewall(&have, &state.Firewall, req, links); err != nil {
+	if err := plan.CheckFirewall(&have.firewall, &state.Firewall, req, links); err != nil {
 		return err
 	}
-	batch, err := replaceFirewall(&state.Firewall)
+	batch, err := replaceFirewall(&state.Firewall, &have)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/plan"
 )
 
 // CheckForwarding refuses a local interface for which the host would have to
@@ -21,6 +22,8 @@ func (s *Session) CheckForwarding(req *config.Request, o *Observation) error {
 
 // EnsureForwarding makes the host forward, where a local interface wants it
 // and the host does not. It is not undone: others may count on it by then.
+// Interfaces with forward false stay as they are: Linux turns IPv4 forwarding on
+// for all links there are.
 func (s *Session) EnsureForwarding(req *config.Request, o *Observation) error {
 	if o.enables6(req) {
 		if err := writeSysctl("ipv6/conf/all/forwarding", "1"); err != nil {
@@ -30,7 +33,31 @@ func (s *Session) EnsureForwarding(req *config.Request, o *Observation) error {
 	if req.Local == nil || !req.Forward || o.forwarding4 {
 		return nil
 	}
-	return writeSysctl("ipv4/ip_forward", "1")
+	stay, err := s.stayClosed()
+	if err != nil {
+		return err
+	}
+	if err := writeSysctl("ipv4/ip_forward", "1"); err != nil {
+		return err
+	}
+	return s.host.do(stay...)
+}
+
+// stayClosed returns what turns IPv4 forwarding off again for all links of
+// vmtap's that do not forward now.
+func (s *Session) stayClosed() ([]*message, error) {
+	links, err := s.linksOfVMs()
+	if err != nil {
+		return nil, err
+	}
+	var off []*message
+	for _, l := range links {
+		if _, ours := plan.HostLinkOfMember(l.name); ours && l.sysctl("forwarding") == 0 {
+			c := change{sysctls: []plan.Sysctl{{Name: "forwarding", Value: 0}}}
+			off = append(off, setLink(l.index, l.name, c).allow(unix.ENODEV))
+		}
+	}
+	return off, nil
 }
 
 // enables6 reports whether a request makes the host begin to forward IPv6.

@@ -14,16 +14,31 @@ import (
 func (s *Session) OnUndo(what string, undo func() error) { s.undo.add(what, undo) }
 
 // Lease lets the attachment have what an IPAM plugin gave it: the host link
-// gets the altnames that claim the addresses, and a guest that is no VM gets
-// addresses and routes. All of it goes with the links.
+// gets the altnames that claim the addresses, its guard knows them from then
+// on, and a guest that is no VM gets addresses and routes. All of it goes with
+// the links.
 func (s *Session) Lease(state *plan.State, altNames []string) error {
 	if err := s.claimLease(state, altNames); err != nil {
+		return err
+	}
+	if err := s.replaceGuard(&state.HostLink); err != nil {
 		return err
 	}
 	if err := s.addressPod(state); err != nil {
 		return err
 	}
 	return s.routePod(state)
+}
+
+// replaceGuard gives the host link the guard that it has in the State, in the
+// place of the one that it was made with: at no time is it without.
+func (s *Session) replaceGuard(hostLink *plan.Link) error {
+	for i, f := range hostLink.Ingress {
+		if f.Guard {
+			return s.host.do(addFilter(s.index.hostLink, hostLink.Name, i+1, f, 0, true))
+		}
+	}
+	return nil
 }
 
 // claimLease gives the host link altnames. Each stands on one link of the node,

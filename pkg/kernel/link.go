@@ -40,6 +40,8 @@ type link struct {
 	noARP      bool
 	noAutoLL   bool
 	stp        bool
+	vlans      plan.BridgeVLANs // of a bridge
+	port       plan.BridgePort  // of a bridge's port, its flags
 	owner      plan.Owner
 	multiQueue bool     // of a tap
 	table      uint32   // of a VRF
@@ -150,7 +152,7 @@ func deleteGroup(group uint32, netns int32, hostLink string) *message {
 	m.AddData(ifinfo(0))
 	m.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
 	if netns >= 0 {
-		m.AddData(nl.NewRtAttr(unix.IFLA_TARGET_NETNSID, nl.Uint32Attr(uint32(netns))))
+		return aboutNetns(m, netns)
 	}
 	return m
 }

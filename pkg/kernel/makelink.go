@@ -60,7 +60,10 @@ func createBridge(index int32, l *plan.Link) *message {
 	info.AddRtAttr(unix.IFLA_INFO_KIND, text(plan.KindBridge))
 	data := info.AddRtAttr(unix.IFLA_INFO_DATA, nil)
 	data.AddRtAttr(unix.IFLA_BR_STP_STATE, nl.Uint32Attr(0))
-	data.AddRtAttr(unix.IFLA_BR_VLAN_DEFAULT_PVID, nl.Uint16Attr(0))
+	data.AddRtAttr(unix.IFLA_BR_VLAN_DEFAULT_PVID, nl.Uint16Attr(l.VLANs.PVID))
+	if l.VLANs.Filters {
+		data.AddRtAttr(unix.IFLA_BR_VLAN_FILTERING, nl.Uint8Attr(1))
+	}
 	m.AddData(info)
 	return m
 }

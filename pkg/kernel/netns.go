@@ -25,7 +25,10 @@ func openNetns(path string) (fd int, err error) {
 }
 
 func checkNetns(fd int, path string) error {
-	if kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
+	switch kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE); {
+	case err != nil:
+		return config.Errorf(config.CodeEnvironment, "open CNI_NETNS %.64q: not a network namespace: %w", path, err)
+	case kind != unix.CLONE_NEWNET:
 		return config.Errorf(config.CodeEnvironment, "open CNI_NETNS %.64q: not a network namespace", path)
 	}
 	var pod unix.Stat_t
@@ -47,17 +50,40 @@ func checkNetns(fd int, path string) error {
 	return nil
 }
 
-// inNetns runs f in a namespace. A thread of its own enters it and never comes
-// back, so that no thread of the process is ever in a pod. What f opens stays
-// in the namespace, whichever thread uses it.
-func inNetns(fd int, f func() error) error {
-	return onLostThread(func() error {
-		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("enter the pod's namespace: %w", err)
-		}
-		return f()
-	})
+// podThread is a thread that entered a pod's namespace and never comes back, so
+// that no other thread of the process is ever in a pod. It enters early, since
+// that takes a capability that the process does not keep. What is opened on it
+// stays in the namespace, whichever thread uses it.
+type podThread struct {
+	work chan func() error
+	done chan error
 }
+
+// newPodThread begins a thread that enters the namespace.
+func newPodThread(fd int) (*podThread, error) {
+	p := &podThread{make(chan func() error), make(chan error)}
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the work
+		for f := range p.work {
+			p.done <- f()
+		}
+	}()
+	err := p.run(func() error { return unix.Setns(fd, unix.CLONE_NEWNET) })
+	if err != nil {
+		p.end()
+		return nil, fmt.Errorf("enter the pod's namespace: %w", err)
+	}
+	return p, nil
+}
+
+// run runs f on the thread.
+func (p *podThread) run(f func() error) error {
+	p.work <- f
+	return <-p.done
+}
+
+// end ends the thread.
+func (p *podThread) end() { close(p.work) }
 
 // onLostThread runs f on a thread that ends with it, and with all that f did
 // to the thread.

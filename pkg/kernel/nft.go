@@ -11,7 +11,13 @@ import (
 	"github.com/vmtap/vmtap/pkg/plan"
 )
 
-const sizeofNfgenmsg = 4
+const (
+	sizeofNfgenmsg = 4
+
+	// safeSend is less than any socket's send buffer, net.core.wmem_default,
+	// holds, in bytes.
+	safeSend = 64 << 10
+)
 
 // nfgenmsg is the header of every message of nf_tables: family, version,
 // resource.
@@ -19,18 +25,28 @@ func nfgenmsg(family byte, resource uint16) []byte {
 	return binary.BigEndian.AppendUint16([]byte{family, 0}, resource)
 }
 
-// nftMessage returns a message about something of vmtap's table.
+// nftMessage returns a message about something of vmtap's table inet.
 func nftMessage(kind, flags int, attrs []nftAttr, format string, args ...any) *message {
+	return nftMessageOf(unix.NFPROTO_INET, kind, flags, attrs, format, args...)
+}
+
+// nftMessageOf is nftMessage for a table of any family.
+func nftMessageOf(family byte, kind, flags int, attrs []nftAttr, format string, args ...any) *message {
 	m := newMessage(unix.NFNL_SUBSYS_NFTABLES<<8|kind, flags, format, args...)
-	m.AddRawData(nfgenmsg(unix.NFPROTO_INET, 0))
+	m.AddRawData(nfgenmsg(family, 0))
 	m.AddRawData(appendAttrs(nil, attrs...))
 	return m
 }
 
-// getNFT asks for something of vmtap's table; receive gets the attributes of
-// each answer. That it is not there is no error.
+// getNFT asks for something of vmtap's table inet; receive gets the attributes
+// of each answer. That it is not there is no error.
 func getNFT(kind, flags int, attrs []nftAttr, what string, receive func(data []byte) error) *message {
-	m := nftMessage(kind, flags, attrs, "look up %s of nftables table %s", what, plan.FirewallTable).allow(unix.ENOENT)
+	return getNFTOf(unix.NFPROTO_INET, kind, flags, attrs, what, receive)
+}
+
+// getNFTOf is getNFT for a table of any family.
+func getNFTOf(family byte, kind, flags int, attrs []nftAttr, what string, receive func(data []byte) error) *message {
+	m := nftMessageOf(family, kind, flags, attrs, "look up %s of nftables table %s", what, plan.FirewallTable).allow(unix.ENOENT)
 	m.receive = func(data []byte) error {
 		if len(data) < sizeofNfgenmsg {
 			return errShort
@@ -66,6 +82,22 @@ func errNoNFT(err error) error {
 // errRaced is the error of transact if somebody changed the ruleset since.
 var errRaced = errors.New("the nftables ruleset was changed meanwhile")
 
+// inOneGeneration runs f, which reads the ruleset and writes it by transact,
+// until nobody else wrote in between. what says what f does.
+func (s *Session) inOneGeneration(what string, f func(generation uint32) error) error {
+	for range maxRaces {
+		var generation uint32
+		err := s.nft.do(getGeneration(&generation))
+		if err == nil {
+			err = f(generation)
+		}
+		if !errors.Is(err, errRaced) {
+			return err
+		}
+	}
+	return config.Errorf(config.CodeTryAgainLater, "%s: %w, %d times", what, errRaced, maxRaces)
+}
+
 // transact carries out all messages or none, if the ruleset is still of this
 // generation.
 func (c *conn) transact(generation uint32, messages ...*message) error {
@@ -81,6 +113,12 @@ func (c *conn) transact(generation uint32, messages ...*message) error {
 	var out []byte
 	for _, m := range all {
 		out = append(out, m.Serialize()...)
+	}
+	if len(out) > safeSend {
+		// A transaction is one datagram, and larger than a socket takes unasked.
+		if err := unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 2*len(out)); err != nil {
+			return fmt.Errorf("%s: make room for %d bytes: %w", begin.what, len(out), err)
+		}
 	}
 	if err := unix.Send(c.fd, out, 0); err != nil {
 		return fmt.Errorf("%s: send: %w", begin.what, err)

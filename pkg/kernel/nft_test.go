@@ -149,7 +149,11 @@ func TestTransact(t *testing.T) {
 	want := plan.Firewall{Masq: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Sets: plan.SetNames(), Chains: plan.AllChains()}
 	write := func(g uint32, more ...*message) error {
 		t.Helper()
-		batch, err := replaceFirewall(&want)
+		have, err := readStaticTable(s.nft)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch, err := replaceFirewall(&want, &have)
 		if err != nil {
 			t.Fatal(err)
 		}

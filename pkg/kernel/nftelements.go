@@ -25,23 +25,30 @@ type element struct {
 
 func readElements(c *conn, set string, f *plan.Firewall) error {
 	var elements []element
-	err := c.do(getNFT(unix.NFT_MSG_GETSETELEM, unix.NLM_F_DUMP, []nftAttr{tableAttr(), nftText(unix.NFTA_SET_ELEM_LIST_SET, set)}, "elements of set "+set, func(data []byte) error {
+	err := c.do(getElements(unix.NFPROTO_INET, set, func(e element) { elements = append(elements, e) }))
+	if err != nil {
+		return err
+	}
+	noteElements(set, elements, f)
+	return nil
+}
+
+// getElements asks for all elements of a set of vmtap's table of a family.
+func getElements(family byte, set string, take func(element)) *message {
+	return getNFTOf(family, unix.NFT_MSG_GETSETELEM, unix.NLM_F_DUMP, []nftAttr{tableAttr(), nftText(unix.NFTA_SET_ELEM_LIST_SET, set)}, "elements of set "+set, func(data []byte) error {
 		return eachAttr(data, func(kind uint16, value []byte) error {
 			if kind != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
 				return nil
 			}
 			return eachAttr(value, func(_ uint16, value []byte) error {
 				e, err := parseElement(value)
-				elements = append(elements, e)
+				if err == nil {
+					take(e)
+				}
 				return err
 			})
 		})
-	}))
-	if err != nil {
-		return err
-	}
-	noteElements(set, elements, f)
-	return nil
+	})
 }
 
 func parseElement(data []byte) (e element, err error) {

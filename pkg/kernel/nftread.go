@@ -13,29 +13,54 @@ import (
 // tableAttr names vmtap's table. It is the first attribute of all messages.
 func tableAttr() nftAttr { return nftText(unix.NFTA_TABLE_NAME, plan.FirewallTable) }
 
+// staticTable is what stands in vmtap's table inet under the names that
+// vmtap gives to sets and chains for NAT and limits.
+type staticTable struct {
+	firewall plan.Firewall
+	dormant  bool
+	unsound  []string // sets that are none of intervals of the right type
+	chains   []plan.Chain
+}
+
+// foreignChain returns the name of a chain that only happens to have one of
+// vmtap's names, "" if there is none: vmtap never made one without its sets.
+func (t *staticTable) foreignChain() string {
+	if len(t.firewall.Sets) > 0 || len(t.chains) == 0 {
+		return ""
+	}
+	return t.chains[0].Name
+}
+
 // readFirewall reads vmtap's table, the zero Firewall if there is none.
 func readFirewall(c *conn) (plan.Firewall, error) {
-	var f plan.Firewall
-	there, dormant := false, false
+	t, err := readStaticTable(c)
+	return t.firewall, err
+}
+
+func readStaticTable(c *conn) (staticTable, error) {
+	var t staticTable
+	f := &t.firewall
+	there := false
 	sets := plan.SetNames()
-	hasSet := make([]bool, len(sets))
+	kinds := make([]*setKind, len(sets))
 	chains := plan.AllChains()
 	hooks := make([]*string, len(chains))
 	batch := []*message{getNFT(unix.NFT_MSG_GETTABLE, 0, []nftAttr{tableAttr()}, "existence", func(data []byte) error {
 		there = true
 		return eachAttr(data, func(kind uint16, value []byte) error {
-			dormant = dormant || kind == unix.NFTA_TABLE_FLAGS && !isZero(value)
+			t.dormant = t.dormant || kind == unix.NFTA_TABLE_FLAGS && !isZero(value)
 			return nil
 		})
 	})}
 	if err := c.do(batch...); err != nil || !there {
-		return f, err
+		return t, err
 	}
 	batch = nil
 	for i, name := range sets {
-		batch = append(batch, getNFT(unix.NFT_MSG_GETSET, 0, []nftAttr{tableAttr(), nftText(unix.NFTA_SET_NAME, name)}, "set "+name, func([]byte) error {
-			hasSet[i] = true
-			return nil
+		batch = append(batch, getNFT(unix.NFT_MSG_GETSET, 0, []nftAttr{tableAttr(), nftText(unix.NFTA_SET_NAME, name)}, "set "+name, func(data []byte) error {
+			kind, err := parseSet(data)
+			kinds[i] = &kind
+			return err
 		}))
 	}
 	for i := range chains {
@@ -46,23 +71,34 @@ func readFirewall(c *conn) (plan.Firewall, error) {
 		}))
 	}
 	if err := c.do(batch...); err != nil {
-		return f, err
+		return t, err
 	}
 	for i, name := range sets {
-		if hasSet[i] {
-			f.Sets = append(f.Sets, name)
-			if err := readElements(c, name, &f); err != nil {
-				return f, err
-			}
+		if kinds[i] == nil {
+			continue
+		}
+		f.Sets = append(f.Sets, name)
+		if !kinds[i].fits(name) {
+			t.unsound = append(t.unsound, name)
+			continue
+		}
+		if err := readElements(c, name, f); err != nil {
+			return t, err
 		}
 	}
 	for i := range chains {
-		if hooks[i] != nil && !dormant { // a dormant table is none
-			f.Chains = append(f.Chains, plan.Chain{Name: chains[i].Name, Hook: *hooks[i]})
+		if hooks[i] != nil {
+			t.chains = append(t.chains, plan.Chain{Name: chains[i].Name, Hook: *hooks[i]})
 		}
 	}
 	f.Sort()
-	return f, readRules(c, &f)
+	if err := readRules(c, t.chains); err != nil {
+		return t, err
+	}
+	if !t.dormant && t.foreignChain() == "" { // a dormant table is none
+		f.Chains = t.chains
+	}
+	return t, nil
 }
 
 // parseHook reads an NFT_MSG_NEWCHAIN message: where the chain is hooked in,
@@ -115,7 +151,7 @@ func networkNumber(value []byte) uint32 {
 
 // readRules reads the rules of the chains that were found. One that is none of
 // vmtap's is called so.
-func readRules(c *conn, f *plan.Firewall) error {
+func readRules(c *conn, found []plan.Chain) error {
 	chains := plan.AllChains()
 	return c.do(getNFT(unix.NFT_MSG_GETRULE, unix.NLM_F_DUMP, []nftAttr{tableAttr()}, "rules", func(data []byte) error {
 		var table, chain string
@@ -131,11 +167,11 @@ func readRules(c *conn, f *plan.Firewall) error {
 			}
 			return nil
 		})
-		i := slices.IndexFunc(f.Chains, func(c plan.Chain) bool { return c.Name == chain })
+		i := slices.IndexFunc(found, func(c plan.Chain) bool { return c.Name == chain })
 		if err != nil || table != plan.FirewallTable || i < 0 {
 			return err
 		}
-		f.Chains[i].Rules = append(f.Chains[i].Rules, knownRule(chains, chain, len(f.Chains[i].Rules), exprs))
+		found[i].Rules = append(found[i].Rules, knownRule(chains, chain, len(found[i].Rules), exprs))
 		return nil
 	}))
 }

@@ -2,10 +2,12 @@ package kernel
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
 )
 
@@ -34,31 +36,41 @@ func nftHooks(chain string) nftHook {
 const (
 	nftIPv4, nftIPv6, nftProtocol, nftService, nftIFName = 7, 8, 12, 13, 41
 
-	nftTypeBits  = 6    // of each type in a concatenation
-	nftInterval  = 4    // NFT_SET_INTERVAL
-	nftConcat    = 0x80 // NFT_SET_CONCAT
-	nftDesc      = 9    // NFTA_SET_DESC
-	nftDescParts = 2    // NFTA_SET_DESC_CONCAT
-	nftFieldLen  = 1    // NFTA_SET_FIELD_LEN
+	nftTypeBits  = 6 // of each type in a concatenation
+	nftDesc      = 9 // NFTA_SET_DESC
+	nftDescParts = 2 // NFTA_SET_DESC_CONCAT
+	nftFieldLen  = 1 // NFTA_SET_FIELD_LEN
 )
 
-// replaceFirewall returns the messages of one transaction that makes the table
-// anew. No packet ever meets half of it.
-func replaceFirewall(f *plan.Firewall) ([]*message, error) {
-	table := []nftAttr{tableAttr()}
-	batch := []*message{
-		nftMessage(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, table, "create nftables table %s", plan.FirewallTable), // so that there is one to delete
-		nftMessage(unix.NFT_MSG_DELTABLE, 0, table, "delete nftables table %s", plan.FirewallTable),
-		nftMessage(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, table, "create nftables table %s", plan.FirewallTable),
+// replaceFirewall returns the messages of one transaction that makes anew what
+// is vmtap's in the table. No packet ever meets half of it. What others have in
+// it stays, and so do sets and chains that theirs may refer to, emptied and
+// filled again.
+func replaceFirewall(f *plan.Firewall, have *staticTable) ([]*message, error) {
+	if name := have.foreignChain(); name != "" {
+		return nil, config.Errorf(config.CodeInvalidConfig, "use ipMasq or hostAccess: chain %s of nftables table inet %s is not vmtap's, which has one of this name, rename it", name, plan.FirewallTable)
+	}
+	batch := []*message{newTable(unix.NFPROTO_INET)}
+	for _, c := range have.chains { // all before a chain goes, since rules go from one to another
+		batch = append(batch, nftMessage(unix.NFT_MSG_DELRULE, 0, []nftAttr{tableAttr(), nftText(unix.NFTA_RULE_CHAIN, c.Name)}, "flush nftables chain %s", c.Name))
+	}
+	kept := map[string]bool{}
+	for _, c := range have.chains {
+		kept[c.Name] = slices.ContainsFunc(f.Chains, func(w plan.Chain) bool { return w.Name == c.Name && w.Hook == c.Hook })
+		if !kept[c.Name] {
+			batch = append(batch, nftMessage(unix.NFT_MSG_DELCHAIN, 0, []nftAttr{tableAttr(), nftText(unix.NFTA_CHAIN_NAME, c.Name)}, "delete nftables chain %s", c.Name))
+		}
 	}
 	for i, set := range f.Sets {
-		batch = append(batch, newSet(set, uint32(i+1)))
+		batch = append(batch, emptySet(set, uint32(i+1), have)...)
 		if elements := setElements(set, f); len(elements) > 0 {
 			batch = append(batch, newElements(set, elements))
 		}
 	}
-	for _, c := range f.Chains { // all before the rules, which go from one to another
-		batch = append(batch, newChain(c))
+	for _, c := range f.Chains { // all before the rules
+		if !kept[c.Name] {
+			batch = append(batch, newChain(c))
+		}
 	}
 	for _, c := range f.Chains {
 		for _, r := range c.Rules {
@@ -72,6 +84,29 @@ func replaceFirewall(f *plan.Firewall) ([]*message, error) {
 		}
 	}
 	return batch, nil
+}
+
+// newTable makes a table of vmtap's, if there is none.
+func newTable(family byte) *message {
+	return nftMessageOf(family, unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, []nftAttr{tableAttr()}, "create nftables table %s", plan.FirewallTable)
+}
+
+// wakeTable undoes `flags dormant`.
+func wakeTable() *message {
+	return nftMessage(unix.NFT_MSG_NEWTABLE, 0, []nftAttr{tableAttr(), nftNumber(unix.NFTA_TABLE_FLAGS, 0)}, "wake nftables table %s", plan.FirewallTable)
+}
+
+// emptySet returns what makes a set that is as it should be, without elements.
+func emptySet(name string, id uint32, have *staticTable) []*message {
+	attrs := []nftAttr{tableAttr(), nftText(unix.NFTA_SET_NAME, name)}
+	switch {
+	case slices.Contains(have.unsound, name):
+		return []*message{nftMessage(unix.NFT_MSG_DELSET, 0, attrs, "delete nftables set %s", name), newSet(name, id)}
+	case slices.Contains(have.firewall.Sets, name):
+		// No elements are all.
+		return []*message{nftMessage(unix.NFT_MSG_DELSETELEM, 0, []nftAttr{tableAttr(), nftText(unix.NFTA_SET_ELEM_LIST_SET, name)}, "flush nftables set %s", name)}
+	}
+	return []*message{newSet(name, id)}
 }
 
 func newChain(c plan.Chain) *message {
@@ -88,22 +123,17 @@ func newChain(c plan.Chain) *message {
 // newSet makes a set of intervals. id is any number that no other set of the
 // transaction has.
 func newSet(name string, id uint32) *message {
-	flags, parts := uint32(nftInterval), setParts(name)
-	var kind, length uint32
-	var fields []nftAttr
-	for _, p := range parts {
-		kind = kind<<nftTypeBits | p.kind
-		length += (p.length + 3) &^ 3
-		fields = append(fields, nest(unix.NFTA_LIST_ELEM, nftNumber(nftFieldLen, p.length)))
-	}
+	parts, kind := setParts(name), intervalsOf(name)
 	attrs := []nftAttr{tableAttr(), nftText(unix.NFTA_SET_NAME, name)}
 	if len(parts) > 1 {
-		flags |= nftConcat
+		var fields []nftAttr
+		for _, p := range parts {
+			fields = append(fields, nest(unix.NFTA_LIST_ELEM, nftNumber(nftFieldLen, p.length)))
+		}
 		attrs = append(attrs, nest(nftDesc, nest(nftDescParts, fields...)))
 	}
-	attrs = append(attrs,
-		nftNumber(unix.NFTA_SET_FLAGS, flags), nftNumber(unix.NFTA_SET_KEY_TYPE, kind), nftNumber(unix.NFTA_SET_KEY_LEN, length), nftNumber(unix.NFTA_SET_ID, id),
-		nftAttr{kind: unix.NFTA_SET_USERDATA, data: bigEndianKeys()})
+	attrs = append(attrs, kind.attrs()...)
+	attrs = append(attrs, nftNumber(unix.NFTA_SET_ID, id), nftAttr{kind: unix.NFTA_SET_USERDATA, data: bigEndianKeys()})
 	return nftMessage(unix.NFT_MSG_NEWSET, unix.NLM_F_CREATE, attrs, "create nftables set %s", name)
 }
 

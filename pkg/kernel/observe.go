@@ -80,11 +80,14 @@ func (s *Session) observeSwitch(req *config.Request, o *Observation) (*link, err
 // at, too.
 func (s *Session) noteBridge(req *config.Request, o *Observation, l *link) error {
 	o.Node.Bridge, s.index.bridge = plan.Bridge{}, 0
-	if l == nil {
-		return nil
-	}
-	b := plan.Bridge{Name: l.name, Kind: l.kind, MTU: l.mtu, Alias: l.alias, Ours: l.has(plan.SwitchName(l.name))}
 	var err error
+	if l == nil {
+		if plan.WantsNewVLANs(req) {
+			o.Node.Bridge.VLANs.Lacking, err = s.lacksVLANs()
+		}
+		return err
+	}
+	b := plan.Bridge{Name: l.name, Kind: l.kind, MTU: l.mtu, Alias: l.alias, LLAddr: l.lladdr, Ours: l.has(plan.SwitchName(l.name)), VLANs: l.vlans}
 	switch {
 	case l.master != 0 && l.master == s.index.switchRDomain:
 		b.Master = o.Node.SwitchRDomain.Name

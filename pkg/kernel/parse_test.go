@@ -14,6 +14,7 @@ import (
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/filter"
 	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/pkg/vmid"
 	"github.com/vmtap/vmtap/test/netns"
 )
 
@@ -131,7 +132,7 @@ func TestParseLinkOfVRF(t *testing.T) {
 	}{
 		{"VRF", of("vrf"), link{kind: "vrf", table: 1010}},
 		{"VRF that is up", of("vrf"), link{kind: "vrf", table: 1010, up: true}},
-		{"bridge with a forward delay", of("bridge"), link{kind: "bridge"}},
+		{"bridge with a forward delay", of("bridge"), link{kind: "bridge", vlans: plan.BridgeVLANs{Lacking: true}}},
 		{"veth", of("veth"), link{kind: "veth"}},
 		{"in a VRF", raw(
 			attr(unix.IFLA_MASTER, uint32(9)),
@@ -306,6 +307,8 @@ func FuzzParse(f *testing.F) {
 		addUnreachable(&vrf10, defaultRoute(unix.AF_INET6)),
 		addRoute(5, "a", defaultRoute(unix.AF_INET), 1010),
 		localRule(unix.RTM_NEWRULE, 0, "add", unix.AF_INET, 1001),
+		pin(5, "a", vmid.LLAddr{2, 0, 0, 0, 0, 1}),
+		changePortVLANs(unix.RTM_SETLINK, 5, "a", []plan.PortVLAN{{PVID: true}}),
 		newChain(plan.AllChains()[0]),
 		newElements("open4", []element{{key: make([]byte, 12), end: make([]byte, 12)}}),
 	} {
@@ -334,5 +337,7 @@ func FuzzParse(f *testing.F) {
 		}
 		_ = hasExprs(plan.AllChains()[0].Rules[0], data)
 		_, _, _ = parseAddr(data)
+		_, _, _ = parseFDBEntry(data)
+		_ = getPortVLANs(5, "a", new([]plan.PortVLAN)).receive(data)
 	})
 }

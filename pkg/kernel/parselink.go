@@ -52,12 +52,20 @@ func parseLink(data []byte) (*link, error) {
 }
 
 func (l *link) parseInfo(info []byte) error {
+	var master string // the kind of what the link is in
 	return eachAttr(info, func(kind uint16, value []byte) error {
 		switch kind {
 		case unix.IFLA_INFO_KIND:
 			l.kind = unix.ByteSliceToString(value)
+			l.vlans.Lacking = l.kind == plan.KindBridge // until it says something else
 		case unix.IFLA_INFO_DATA:
 			return l.parseInfoData(value)
+		case unix.IFLA_INFO_SLAVE_KIND:
+			master = unix.ByteSliceToString(value)
+		case unix.IFLA_INFO_SLAVE_DATA:
+			if master == plan.KindBridge {
+				return l.parsePort(value)
+			}
 		}
 		return nil
 	})
@@ -76,8 +84,8 @@ func (l *link) parseInfoData(data []byte) error {
 			l.multiQueue = len(value) == 1 && value[0] != 0
 		case l.kind == plan.KindVRF && kind == vrfTable:
 			l.table = number(value)
-		case l.kind == plan.KindBridge && kind == unix.IFLA_BR_STP_STATE:
-			l.stp = number(value) != 0
+		case l.kind == plan.KindBridge:
+			l.parseBridge(kind, value)
 		}
 		return nil
 	})

@@ -7,19 +7,24 @@ import (
 	"github.com/vmtap/vmtap/pkg/plan"
 )
 
-// EnterPod opens for ADD what the attachment is made with: the pod's
-// namespace, which must be one and not the host's, and have no interface of
-// the name that the guest's gets; and /dev/net/tun, in the namespace where the
-// tap is to be. A context that the tap cannot have is refused here, too.
+// OpenPod opens for ADD what the attachment is made with: the pod's namespace,
+// which must be one and not the host's, and /dev/net/tun, in the namespace where
+// the tap is to be.
+func (s *Session) OpenPod(req *config.Request) error {
+	if req.Placement == config.PlacementHost {
+		return s.openHostTun(req.Netns)
+	}
+	return s.openPod(req.Netns, req.Device == config.DeviceTap)
+}
+
+// EnterPod refuses what cannot be made in an open pod: an interface of a name
+// that another one has there, or a tap with a context that this node has not.
 func (s *Session) EnterPod(req *config.Request) error {
 	if err := checkContext(req.Tap.SELinuxContext); err != nil {
 		return err
 	}
 	if req.Placement == config.PlacementHost {
-		return s.openHostTun(req.Netns)
-	}
-	if err := s.openPod(req.Netns, req.Device == config.DeviceTap); err != nil {
-		return err
+		return nil
 	}
 	name := req.IfName
 	if req.Placement == config.PlacementChained {
@@ -45,9 +50,9 @@ func (s *Session) openHostTun(netns string) (err error) {
 	return err
 }
 
-// InspectPod opens the pod's namespace for CHECK, if the attachment has
+// OpenInspectedPod opens the pod's namespace for CHECK, if the attachment has
 // anything there.
-func (s *Session) InspectPod(req *config.Request) (err error) {
+func (s *Session) OpenInspectedPod(req *config.Request) (err error) {
 	if req.Placement == config.PlacementHost {
 		s.podNS, err = openNetns(req.Netns)
 		return err
@@ -55,11 +60,23 @@ func (s *Session) InspectPod(req *config.Request) (err error) {
 	return s.openPod(req.Netns, false)
 }
 
+// OpenLeftPod opens the pod's namespace for DEL, if the runtime still names one:
+// an attachment of placement chained is there alone. An error is kept until it
+// matters.
+func (s *Session) OpenLeftPod(netns string) {
+	if netns != "" {
+		s.podErr = s.openPod(netns, false)
+	}
+}
+
 func (s *Session) openPod(netns string, withTun bool) (err error) {
 	if s.podNS, err = openNetns(netns); err != nil {
 		return err
 	}
-	return inNetns(s.podNS, func() (err error) {
+	if s.inPod, err = newPodThread(s.podNS); err != nil {
+		return err
+	}
+	return s.inPod.run(func() (err error) {
 		if s.pod, err = openConn(s.host.buf); err != nil || !withTun {
 			return err
 		}
@@ -96,7 +113,7 @@ func (s *Session) groupOf(l *plan.Link) uint32 {
 
 // writePodSysctl writes a value under /proc/sys/net of the pod's namespace.
 func (s *Session) writePodSysctl(name, value string) error {
-	return inNetns(s.podNS, func() error { return writeSysctl(name, value) })
+	return s.inPod.run(func() error { return writeSysctl(name, value) })
 }
 
 // closeTun closes the tap's file descriptor, with which a tap goes that is

@@ -14,19 +14,23 @@ import (
 
 // Read returns what stands in the kernel of a State: the links of its names
 // with all that plan.Diff compares.
-func (s *Session) Read(want *plan.State, o *Observation) (plan.State, error) {
+func (s *Session) Read(want *plan.State, o *Observation) (*plan.State, error) {
 	r := reader{session: s, want: want.Links(), links: make([]*link, len(want.Links()))}
 	if err := r.findLinks(want); err != nil {
-		return plan.State{}, err
+		return nil, err
 	}
-	have := plan.State{Claim: want.Claim, Guest: want.Guest, Rules: o.Node.Rules, Firewall: o.Node.Firewall}
+	have := &plan.State{Claim: want.Claim, Guest: want.Guest, Rules: o.Node.Rules, Firewall: o.Node.Firewall}
+	var err error
+	if have.Memberships, err = s.readGroups(want); err != nil {
+		return nil, err
+	}
 	into := have.Links()
 	for i, n := range r.want {
 		if r.links[i] == nil {
 			continue
 		}
 		if err := r.read(i, n, into[i].Link); err != nil {
-			return plan.State{}, err
+			return nil, err
 		}
 	}
 	return have, nil
@@ -78,6 +82,9 @@ func (r *reader) read(i int, want plan.Named, into *plan.Link) error {
 	if err := r.readMaster(l, into); err != nil {
 		return err
 	}
+	if err := r.readBridgePort(l, want, into); err != nil {
+		return err
+	}
 	for _, v := range want.Sysctls {
 		into.Sysctls = append(into.Sysctls, plan.Sysctl{Name: v.Name, Value: l.sysctl(v.Name)})
 	}
@@ -92,6 +99,9 @@ func (r *reader) read(i int, want plan.Named, into *plan.Link) error {
 		return err
 	}
 	if err := r.readRoutes(l, want, into); err != nil {
+		return err
+	}
+	if err := r.readNeighbours(l, want, into); err != nil {
 		return err
 	}
 	if err := r.readShaper(l, want, into); err != nil {
@@ -239,7 +249,7 @@ func (r *reader) filtersAt(parent uint32, l *link, want plan.Named) (all []plan.
 	}
 	slices.SortStableFunc(filters, func(a, b installed) int { return int(a.preference) - int(b.preference) })
 	for _, f := range filters {
-		out := plan.Filter{Match: f.match}
+		out := plan.Filter{Match: f.match, Void: f.void()}
 		if f.redirect != 0 {
 			out.Redirect = r.nameOf(f.redirect, want.Pod)
 		}

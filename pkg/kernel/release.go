@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vmtap/vmtap/pkg/plan"
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
@@ -47,7 +49,22 @@ func (s *Session) moveClaims(containerID string, names []string, id uint32, from
 			break
 		}
 	}
-	return s.host.do(removeAltNames(from.index, from.name, names), addAltNames(to.index, to.name, names))
+	err = s.host.do(removeAltNames(from.index, from.name, names), addAltNames(to.index, to.name, names))
+	if err != nil {
+		return errors.Join(err, s.moveBack(names, from, to))
+	}
+	return nil
+}
+
+// moveBack undoes what a move did that failed, so that the next DEL moves them.
+func (s *Session) moveBack(names []string, from, to *link) error {
+	var batch []*message
+	for _, name := range names {
+		batch = append(batch,
+			removeAltNames(to.index, to.name, []string{name}).allow(unix.ENOENT, unix.EINVAL, unix.ENODEV), // it never came there
+			addAltNames(from.index, from.name, []string{name}).allow(unix.EEXIST))                          // it never went
+	}
+	return s.doAll(batch)
 }
 
 // siblings returns the VM's other host links, in order.

@@ -15,15 +15,17 @@ import (
 // Undo. It works on the namespace of the thread that opened it and must stay
 // on that thread (runtime.LockOSThread).
 type Session struct {
-	host  *conn
-	nft   *conn // of nf_tables, nil until it is needed
-	lock  *lockFile
-	pod   *conn // nil if nothing is done in the pod
-	tun   *tun  // with which the tap is made
-	podNS int   // the pod's namespace, -1 if it was not opened
-	ipv6  bool
-	index indexes
-	undo  undoStack
+	host   *conn
+	nft    *conn // of nf_tables, nil until it is needed
+	lock   *lockFile
+	pod    *conn // nil if nothing is done in the pod
+	tun    *tun  // with which the tap is made
+	podNS  int   // the pod's namespace, -1 if it was not opened
+	inPod  *podThread
+	podErr error // why it was not opened for DEL
+	ipv6   bool
+	index  indexes
+	undo   undoStack
 }
 
 // indexes are the ifindexes of one attachment's links.
@@ -59,6 +61,9 @@ func (s *Session) Close() error {
 	if s.tun != nil {
 		errs = append(errs, s.tun.close())
 	}
+	if s.inPod != nil {
+		s.inPod.end()
+	}
 	if s.podNS >= 0 {
 		errs = append(errs, unix.Close(s.podNS))
 	}
@@ -74,13 +79,14 @@ func (s *Session) Undo(cause error) error {
 	return cause
 }
 
+// OpenLock opens the node's lock, for calls that change something.
+func (s *Session) OpenLock() (err error) {
+	s.lock, err = openLock()
+	return err
+}
+
 // LockAttachment makes this session wait for, and then be, the only one that
-// works on the attachment, until Close.
+// works on the attachment, until Close. The lock must be open.
 func (s *Session) LockAttachment(containerID, ifName string) error {
-	l, err := openLock()
-	if err != nil {
-		return err
-	}
-	s.lock = l
-	return l.lock(vmid.LockOffset(containerID, ifName), "attachment "+plan.AttachmentName(containerID, ifName))
+	return s.lock.lock(vmid.LockOffset(containerID, ifName), "attachment "+plan.AttachmentName(containerID, ifName))
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
 )
@@ -12,9 +14,11 @@ import (
 // maxPorts is how many ports a bridge has (BR_MAX_PORTS of net/bridge).
 const maxPorts = 1023
 
+const linksDir = "/sys/class/net"
+
 // CheckStatus says why no ADD of a network could work, with CodeNotAvailable:
-// no tun, no altnames, no VRF, nftables or SELinux where they are needed, a
-// bridge that is missing or full, rules that do not keep rdomains apart. It
+// no tun, no altnames, no VRF, cls_bpf, nftables or SELinux where they are
+// needed, a bridge that is missing or full, rules that do not keep rdomains apart. It
 // changes nothing. It is called every few seconds, and a failure makes the whole
 // node not ready.
 func (s *Session) CheckStatus(req *config.Request) error {
@@ -31,6 +35,11 @@ func (s *Session) checkStatus(req *config.Request) error {
 	}
 	if err := checkContext(req.Tap.SELinuxContext); err != nil {
 		return err
+	}
+	if usesClassifier(req) {
+		if err := checkClassifier(); err != nil {
+			return err
+		}
 	}
 	o, err := s.Observe(req)
 	if err != nil {
@@ -52,20 +61,38 @@ func (s *Session) checkStatus(req *config.Request) error {
 			return err
 		}
 	}
+	if req.GroupSets {
+		switch has, err := s.hasNFT(); {
+		case err != nil:
+			return err
+		case !has:
+			return errNoGroups(unix.EPROTONOSUPPORT)
+		}
+	}
 	return s.checkPorts(o.Node.Bridge.Name)
 }
 
 // checkPorts refuses a bridge without room for one more port. A look into /sys
-// costs less than a dump of links; /sys may show another namespace, though.
+// costs less than a dump of links.
 func (s *Session) checkPorts(bridge string) error {
-	dir := "/sys/class/net/" + bridge
-	index, err := os.ReadFile(dir + "/ifindex")
-	if bridge == "" || err != nil || strings.TrimSpace(string(index)) != strconv.Itoa(int(s.index.bridge)) {
-		return nil //nolint:nilerr // what cannot be seen is no reason
+	dir := sysDir(bridge, s.index.bridge)
+	if dir == "" {
+		return nil // what cannot be seen is no reason
 	}
 	ports, err := os.ReadDir(dir + "/brif")
 	if err == nil && len(ports) >= maxPorts {
 		err = config.Errorf(config.CodeNotAvailable, "attach to switch %s: its %d ports are used up", bridge, maxPorts)
 	}
 	return err
+}
+
+// sysDir returns the directory of a link in /sys, "" if it cannot be seen
+// there: /sys may show another namespace.
+func sysDir(link string, index int32) string {
+	dir := linksDir + "/" + link
+	have, err := os.ReadFile(dir + "/ifindex")
+	if link == "" || err != nil || strings.TrimSpace(string(have)) != strconv.Itoa(int(index)) {
+		return ""
+	}
+	return dir
 }

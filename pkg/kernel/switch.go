@@ -2,11 +2,13 @@ package kernel
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
 // EnsureSwitch makes the switch's bridge if it is missing and to be made, and
@@ -38,14 +40,21 @@ func (s *Session) EnsureSwitch(req *config.Request, o *Observation, state *plan.
 		return config.Errorf(config.CodeTryAgainLater, "attach to switch %q: somebody made it with mtu %d just now", bridge.name, bridge.mtu)
 	}
 	want := plan.SwitchLink(req, &o.Node)
-	state.Bridge, state.HostLink.Master = want, want.Name
+	if err := state.UseSwitch(req, want); err != nil {
+		return err
+	}
+	state.HostLink.Port = plan.SwitchPort(req, &o.Node, state.Claim.LLAddr)
 	master := s.indexOf(want.Master, false, state)
 	if !want.Foreign {
 		if err := s.finishSwitch(bridge, &want); err != nil {
 			return err
 		}
 	}
-	return s.host.do(describeSwitch(bridge, &want, master)...)
+	batch := describeSwitch(bridge, &want, master)
+	if want.Foreign && !want.LLAddr.IsZero() && !s.isPinned(bridge, want.LLAddr) {
+		batch = append(batch, setLink(bridge.index, bridge.name, change{lladdr: want.LLAddr}))
+	}
+	return s.host.do(batch...)
 }
 
 // createSwitch makes a bridge, down, with its mark, under the claims lock.
@@ -131,4 +140,17 @@ func describeSwitch(have *link, want *plan.Link, master int32) []*message {
 		batch = append(batch, setUp(have.index, have.name, want.Up))
 	}
 	return batch
+}
+
+// isPinned reports whether somebody else's bridge has an address and keeps it,
+// whatever ports it gets, as far as /sys tells. To set it would be no harm, but
+// the bridge would forget all its neighbours.
+func (s *Session) isPinned(have *link, want vmid.LLAddr) bool {
+	const set = "3\n" // NET_ADDR_SET of linux/netdevice.h: somebody chose it
+	dir := sysDir(have.name, have.index)
+	if dir == "" || have.lladdr != want {
+		return false
+	}
+	assigned, err := os.ReadFile(dir + "/addr_assign_type")
+	return err == nil && string(assigned) == set
 }

@@ -115,7 +115,7 @@ func (t *tun) runTapChild(tap *plan.Link) (err error) {
 		return nil
 	case code < tapChildErrno:
 		return &deniedError{"run a process", fmt.Errorf("exit status %d", code)}
-	case errno == unix.ENOTTY: // at exec the kernel put another file in its place
+	case errno == unix.ENOTTY, errno == unix.EBADF: // at exec the kernel put another file in its place, or none where Landlock refuses that one
 		return &deniedError{"use the plugin's " + tunPath, unix.EACCES}
 	case errno == unix.EACCES, errno == unix.EPERM:
 		return &deniedError{"call TUNSETIFF", errno}

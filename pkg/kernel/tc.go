@@ -17,6 +17,7 @@ const (
 	ingressParent    = 0xfffffff1 // TC_H_INGRESS
 	ingressHandle    = 0xffff0000
 	filterParent     = 0xfffffff2 // TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
+	tcaChain         = 11         // TCA_CHAIN
 	sizeofSockFilter = 8
 	sizeofTcMirred   = 28
 	mirredIfindex    = 24 // where it stands in struct tc_mirred
@@ -140,6 +141,14 @@ type installed struct {
 	match      filter.Program
 	redirects  bool  // to another link
 	redirect   int32 // its ifindex; 0: it is gone
+	direct     bool  // the program's verdict is the filter's
+	partial    bool  // it is not asked about all frames
+}
+
+// void reports whether a filter does less than it looks: one with a program
+// and without an action must decide itself.
+func (f *installed) void() bool {
+	return f.partial || f.match != nil && !f.redirects && !f.direct
 }
 
 // getIngress asks whether a link has a qdisc at its ingress, of any kind.
@@ -179,15 +188,21 @@ func parseFilter(data []byte) (f installed, ok bool, err error) {
 	if len(data) < nl.SizeofTcMsg {
 		return f, false, errShort
 	}
-	f.preference = nl.DeserializeTcMsg(data).Info >> 16
+	info := nl.DeserializeTcMsg(data).Info
+	f.preference = info >> 16
+	f.partial = uint16(info) != nl.Swap16(unix.ETH_P_ALL)
 	kind := ""
 	err = eachAttr(data[nl.SizeofTcMsg:], func(attr uint16, value []byte) error {
 		switch attr {
 		case nl.TCA_KIND:
 			kind = unix.ByteSliceToString(value)
+		case tcaChain: // no action goes to any but the first
+			f.partial = f.partial || number(value) != 0
 		case nl.TCA_OPTIONS:
 			return eachAttr(value, func(option uint16, value []byte) error {
 				switch {
+				case kind == "bpf" && option == nl.TCA_BPF_FLAGS:
+					f.direct = number(value)&nl.TCA_BPF_FLAG_ACT_DIRECT != 0
 				case kind == "u32" && option == nl.TCA_U32_SEL, kind == "bpf" && option == nl.TCA_BPF_OPS_LEN:
 					ok = true
 				case kind == "bpf" && option == nl.TCA_BPF_OPS:

@@ -35,9 +35,9 @@ func CheckTaken(req *config.Request, t *Taken) error {
 // newChained returns the State of placement chained: a tap, joined to the
 // interface that an earlier plugin made. The guest gets that one's lladdr:
 // whoever is at its other end may know it by that alone.
-func newChained(req *config.Request, node *Node) State {
+func newChained(req *config.Request, node *Node) *State {
 	t := &node.Taken
-	s := State{Guest: Guest{LLAddr: t.LLAddr, MTU: t.MTU}, Claim: Claim{LLAddr: t.LLAddr}}
+	s := &State{Guest: Guest{LLAddr: t.LLAddr, MTU: t.MTU}, Claim: Claim{LLAddr: t.LLAddr}}
 	s.Tap = s.silentLink(req.Tap.Name, KindTun, t.LLAddr)
 	s.Tap.PodGroup = false
 	s.Tap.addTap(&req.Tap)

@@ -36,7 +36,7 @@ func attach(h *host, req *config.Request) (State, error) {
 			return State{}, err
 		}
 	}
-	return s, nil
+	return *s, nil
 }
 
 // clutter makes links that are in the way: somebody else's, with names of

@@ -30,6 +30,8 @@ func Diff(want, have *State) []string {
 	}
 	d.link = "nftables table " + FirewallTable
 	d.compareFirewall(&want.Firewall, &have.Firewall)
+	d.link = "nftables"
+	missing(&d, "element", want.Memberships, have.Memberships, Membership.String)
 	return d.lines
 }
 
@@ -132,6 +134,7 @@ func (d *differences) compare(want, have *Link) {
 	differ(d, "noarp", want.NoARP, have.NoARP)
 	differ(d, "acceptance of router advertisements", want.AcceptsRA, have.AcceptsRA)
 	differ(d, "shaper", want.Shaper, have.Shaper)
+	d.compareBridgePort(&want.Port, &have.Port)
 	if want.Guests {
 		lacking(d, "address", want.Addrs, have.Addrs, Addr.String)
 		return
@@ -143,6 +146,7 @@ func (d *differences) compare(want, have *Link) {
 	missing(d, "altname", want.AltNames, have.AltNames, func(s string) string { return fmt.Sprintf("%q", s) })
 	missing(d, "address", want.Addrs, have.Addrs, Addr.String)
 	missing(d, "route", want.Routes, have.Routes, netip.Prefix.String)
+	missing(d, "neighbour", want.Neighbours, have.Neighbours, Neighbour.String)
 	missing(d, "sysctl", want.Sysctls, have.Sysctls, Sysctl.String)
 	d.compareFilters("ingress", want.Ingress, have.Ingress)
 	d.compareFilters("egress", want.Egress, have.Egress)
@@ -151,15 +155,21 @@ func (d *differences) compare(want, have *Link) {
 // compareFilters compares filters one by one: their order is their meaning.
 func (d *differences) compareFilters(where string, want, have []Filter) {
 	for i := range max(len(want), len(have)) {
+		what := fmt.Sprintf("%s: %s filter %d", d.link, where, i+1)
+		if i < len(want) && want[i].Guard {
+			what = fmt.Sprintf("%s: guard (%s filter %d)", d.link, where, i+1)
+		}
 		switch {
 		case i >= len(have):
-			d.addf("%s: %s filter %d (%s) is missing", d.link, where, i+1, want[i])
+			d.addf("%s (%s) is missing", what, want[i])
 		case i >= len(want):
-			d.addf("%s: %s filter %d (%s) should not be there", d.link, where, i+1, have[i])
+			d.addf("%s (%s) should not be there", what, have[i])
 		case !slices.Equal(want[i].Match, have[i].Match):
-			d.addf("%s: %s filter %d matches other frames, want %s", d.link, where, i+1, want[i])
+			d.addf("%s matches other frames, want %s", what, want[i])
 		case want[i].Redirect != have[i].Redirect:
-			d.addf("%s: %s filter %d is to %s, want %s", d.link, where, i+1, have[i], want[i])
+			d.addf("%s is to %s, want %s", what, have[i], want[i])
+		case want[i].Void != have[i].Void:
+			d.addf("%s is void, not asked about all frames or not heard, want %s", what, want[i])
 		}
 	}
 }
@@ -178,7 +188,10 @@ func (s Sysctl) String() string { return fmt.Sprintf("%s = %d", s.Name, s.Value)
 // String says in a few words what the filter does.
 func (f Filter) String() string {
 	frames := "all frames"
-	if f.Match != nil {
+	switch {
+	case f.Guard:
+		frames = fmt.Sprintf("frames that a guard of %d instructions refuses", len(f.Match))
+	case f.Match != nil:
 		frames = fmt.Sprintf("frames that %d instructions match", len(f.Match))
 	}
 	return frames + ": " + cmp.Or(f.Redirect, "drop")

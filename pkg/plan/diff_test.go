@@ -7,20 +7,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/filter"
 )
 
 // notCompared are the fields of Link that say nothing about the kernel: who
 // made it, where it is looked for, whose it is, who gives its addresses, what
-// whoever opens a tap may change, and what the kernel tells nobody.
-var notCompared = []string{"Foreign", "VnetHdr", "SELinuxContext", "Pod", "Guests", "Leased"}
+// whoever opens a tap may change, what the kernel tells nobody, and what a bridge
+// makes of VLANs, which is looked at before there is a State.
+var notCompared = []string{"Foreign", "VnetHdr", "SELinuxContext", "Pod", "Guests", "Leased", "VLANs"}
 
 // ofTaken are the fields that count of an earlier plugin's interface.
 var ofTaken = []string{"LLAddr", "Ingress"}
 
 // notOfGuests are the fields of a guest's own interface that others may
 // change.
-var notOfGuests = []string{"NoAutoLL", "NoIPv6", "Owner", "MultiQueue", "AltNames", "Routes", "Sysctls", "Ingress", "Egress"}
+var notOfGuests = []string{"NoAutoLL", "NoIPv6", "Owner", "MultiQueue", "AltNames", "Routes", "Neighbours", "Sysctls", "Ingress", "Egress"}
 
 // ofForeign are the fields that count of somebody else's bridge, and what no
 // bridge has.
@@ -65,6 +67,12 @@ func edits(t *testing.T, field reflect.Value) []edit {
 			{"limit", func(f reflect.Value) { f.Field(2).SetUint(f.Field(2).Uint() + 1) }},
 		}
 	}
+	if _, ok := field.Interface().(BridgePort); ok {
+		return portEdits(t, field)
+	}
+	if _, ok := field.Interface().(BridgeVLANs); ok {
+		return []edit{{"changed", func(f reflect.Value) { f.Field(1).SetBool(!f.Field(1).Bool()) }}}
+	}
 	switch field.Kind() {
 	case reflect.String:
 		return []edit{{"changed", func(f reflect.Value) { f.SetString(f.String() + "x") }}}
@@ -81,6 +89,18 @@ func edits(t *testing.T, field reflect.Value) []edit {
 	}
 	t.Fatalf("a field of type %s: say how to change it", field.Type())
 	return nil
+}
+
+// portEdits change each field of a port.
+func portEdits(t *testing.T, port reflect.Value) []edit {
+	t.Helper()
+	var all []edit
+	for i := range port.NumField() {
+		for _, e := range edits(t, port.Field(i)) {
+			all = append(all, edit{port.Type().Field(i).Name + " " + e.name, func(f reflect.Value) { e.do(f.Field(i)) }})
+		}
+	}
+	return all
 }
 
 // sliceEdits take each element away, the last first for what is in order, and
@@ -107,7 +127,10 @@ func oneMore(t *testing.T, elem reflect.Type) reflect.Value {
 		Addr{Prefix: netip.MustParsePrefix("192.0.2.1/24")},
 		netip.MustParsePrefix("2001:db8::/32"),
 		Sysctl{"log_martians", 1},
+		Neighbour{netip.MustParseAddr("192.0.2.1"), lladdr("02:00:00:00:00:01")},
 		Filter{Redirect: "one-more"},
+		PortVLAN{VLANRange: config.VLANRange{Min: 4000, Max: 4001}},
+		FDBEntry{LLAddr: lladdr("02:00:00:00:00:77"), Static: true},
 	} {
 		if reflect.TypeOf(v) == elem {
 			return reflect.ValueOf(v)
@@ -267,6 +290,8 @@ func TestDiffNamesMissingAndExtraLinks(t *testing.T) {
 
 // What the lines say.
 func TestDiffLines(t *testing.T) {
+	s := aCase{request: full, claim: first}.state(t)
+	guardOf := func(l Link) string { return l.Ingress[len(l.Ingress)-1].String() }
 	for _, c := range []struct {
 		name   string
 		change func(s *State)
@@ -301,6 +326,18 @@ func TestDiffLines(t *testing.T) {
 		}},
 		{"program", func(s *State) { s.Bridge.Ingress[0].Match = filter.Program{{Op: 6}} }, []string{
 			"switch bridge0: ingress filter 1 matches other frames, want frames that 1 instructions match: drop",
+		}},
+		{"guard", func(s *State) { s.HostLink.Ingress[0].Match = filter.DropAll() }, []string{
+			"host link vm5-if0: guard (ingress filter 1) matches other frames, want " + guardOf(s.HostLink),
+		}},
+		{"no guard", func(s *State) { s.Gateway.Ingress = nil }, []string{
+			"gateway vm5-gw0: guard (ingress filter 1) (" + guardOf(s.Gateway) + ") is missing",
+		}},
+		{"void guard", func(s *State) { s.HostLink.Ingress[0].Void = true }, []string{
+			"host link vm5-if0: guard (ingress filter 1) is void, not asked about all frames or not heard, want " + guardOf(s.HostLink),
+		}},
+		{"neighbour", func(s *State) { s.Gateway.Neighbours[0].LLAddr[5]++ }, []string{
+			"gateway vm5-gw0: neighbour 100.64.5.3 lladdr 02:11:22:33:44:55 is missing", "gateway vm5-gw0: neighbour 100.64.5.3 lladdr 02:11:22:33:44:56 should not be there",
 		}},
 		{"order of filters", func(s *State) { slices.Reverse(s.Tap.Ingress) }, []string{
 			"tap eth0: ingress filter 1 matches other frames, want frames that 71 instructions match: vm5-gw0",

@@ -27,6 +27,8 @@ func newRequest(changes ...func(*config.Request)) *config.Request {
 		Forward:     true,
 		RDomains:    config.RDomains{TableBase: 1000},
 		Tap:         config.Tap{HasUID: true, VnetHdr: true},
+		Locked:      true,
+		Guard:       &config.Guard{},
 	}
 	for _, change := range changes {
 		change(r)
@@ -47,7 +49,16 @@ func local(prefix6 string, bits int) *config.Local {
 	return &config.Local{Scheme: s}
 }
 
-func notLocal(r *config.Request) { r.Local = nil }
+// notLocal takes the addresses away, and what holds the guest to them.
+func notLocal(r *config.Request) {
+	r.Local = nil
+	unguarded(r)
+}
+
+func unguarded(r *config.Request) { r.Locked, r.Guard = false, nil }
+
+// lockedOnly holds the guest to its lladdr alone.
+func lockedOnly(r *config.Request) { r.Locked, r.Guard = true, nil }
 
 // onSwitch puts the interface on somebody else's bridge.
 func onSwitch(r *config.Request) {

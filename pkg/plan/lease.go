@@ -74,9 +74,9 @@ func CheckLease(req *config.Request, s *State, lease *Lease) error {
 	return nil
 }
 
-// AddLease gives the guest a lease, and returns the host link's altnames that
-// claim its addresses on the switch.
-func (s *State) AddLease(req *config.Request, lease Lease) (claims []string) {
+// AddLease gives the guest a lease, to which its guard holds it from then on,
+// and returns the host link's altnames that claim its addresses on the switch.
+func (s *State) AddLease(req *config.Request, lease Lease) (claims []string, err error) {
 	s.Guest.Lease = lease
 	if s.HostPeer.Leased {
 		for _, a := range lease.Addrs {
@@ -88,5 +88,5 @@ func (s *State) AddLease(req *config.Request, lease Lease) (claims []string) {
 		claims = append(claims, leaseName(a.Prefix.Addr(), s.Bridge.Name))
 	}
 	s.HostLink.AltNames = append(s.HostLink.AltNames, claims...)
-	return claims
+	return claims, s.addGuards(req)
 }

@@ -45,7 +45,10 @@ func TestAddLease(t *testing.T) {
 			if len(s.Guest.Routes) != 0 {
 				t.Errorf("routes before the lease: %v", s.Guest.Routes)
 			}
-			claims := s.AddLease(req, dual())
+			claims, err := s.AddLease(req, dual())
+			if err != nil {
+				t.Fatal(err)
+			}
 			want := []string{"10.1.0.5.ip.bridge0", "2001:db8::5.ip.bridge0"}
 			if !slices.Equal(claims, want) || !slices.Equal(s.HostLink.AltNames[len(s.HostLink.AltNames)-2:], want) {
 				t.Errorf("claims %q, altnames %q, want %q", claims, s.HostLink.AltNames, want)

@@ -77,7 +77,7 @@ func TestAltNamesFit(t *testing.T) {
 			r.Groups = append(r.Groups, fmt.Sprintf("group-%02d-ofvmsx", i))
 		}
 	})
-	claims := []Claim{{VMID: 16383, Idx: 126, Holder: true}}
+	claims := []Claim{{VMID: 16383, Idx: 126, Holder: true, LLAddr: first.LLAddr}}
 	notLocalReq := *req
 	notLocalReq.Local = nil
 	for _, c := range []struct {
@@ -87,7 +87,7 @@ func TestAltNamesFit(t *testing.T) {
 		count int
 	}{
 		{"local", req, claims[0], 2 + 2 + 2 + 32},
-		{"highest vmid", &notLocalReq, Claim{VMID: vmid.MaxID, Idx: MaxIdx, Holder: true}, 2 + 2 + 1 + 32},
+		{"highest vmid", &notLocalReq, Claim{VMID: vmid.MaxID, Idx: MaxIdx, Holder: true, LLAddr: first.LLAddr}, 2 + 2 + 1 + 32},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, err := New(c.req, &Node{}, c.claim)

@@ -15,21 +15,21 @@ const maxAlias = 255
 
 // New returns the State that a request, on this node, with this claim, aims
 // at.
-func New(req *config.Request, node *Node, claim Claim) (State, error) {
+func New(req *config.Request, node *Node, claim Claim) (*State, error) {
 	if req.Placement == config.PlacementChained {
 		return newChained(req, node), nil
 	}
-	s := State{Claim: claim, Guest: Guest{LLAddr: claim.LLAddr, MTU: MTU(req, node)}}
+	s := &State{Claim: claim, Guest: Guest{LLAddr: claim.LLAddr, MTU: MTU(req, node)}}
 	if req.Local != nil {
 		addrs, err := req.Local.Scheme.Addrs(claim.VMID, claim.Idx)
 		if err != nil {
-			return State{}, config.Errorf(config.CodeInvalidConfig, "compute local addresses: %w", err)
+			return nil, config.Errorf(config.CodeInvalidConfig, "compute local addresses: %w", err)
 		}
 		s.Guest.Addrs = addrs
 	}
 	if req.IPAM == "" { // else its plugin gives them; see CheckLease
 		if err := checkRequestedIPs(req, &s.Guest); err != nil {
-			return State{}, err
+			return nil, err
 		}
 	}
 	s.addRDomains(req, node)
@@ -37,17 +37,22 @@ func New(req *config.Request, node *Node, claim Claim) (State, error) {
 	if req.Switch != nil {
 		s.Bridge = SwitchLink(req, node)
 	}
-	s.addHostLink(req)
+	s.addHostLink(req, node)
 	if req.Switch != nil && req.Local != nil {
 		s.addGateway(req)
 	}
 	if req.Local != nil {
 		s.Layer3().addLayer3(req, s.Guest)
 	}
+	s.addMemberships(req)
 	s.addPort(req)
+	if err := s.addGuards(req); err != nil {
+		return nil, err
+	}
+	s.addNeighbours(req)
 	s.addBandwidth(req)
 	if err := s.checkLLAddr(); err != nil {
-		return State{}, err
+		return nil, err
 	}
 	return s, nil
 }
@@ -88,13 +93,17 @@ func (g *Guest) addrWords() string {
 // somebody else's it changes what vmd changes.
 func SwitchLink(req *config.Request, node *Node) Link {
 	sw, b := req.Switch, &node.Bridge
-	l := Link{Name: BridgeName(req, node), Kind: KindBridge, Alias: cut(fmt.Sprintf("switch%d-%s", sw.ID, sw.Name), maxAlias), Master: switchVRFName(req, node), Up: sw.Up}
+	l := Link{Name: BridgeName(req, node), Kind: KindBridge, Alias: cut(fmt.Sprintf("switch%d-%s", sw.ID, sw.Name), maxAlias), Master: switchVRFName(req, node), Up: sw.Up, VLANs: b.VLANs}
 	if b.Name != "" && !b.Ours {
 		l.Foreign = true
 		if b.Alias != "" && !isSwitchAlias(b.Alias) {
 			l.Alias = b.Alias
 		}
+		l.LLAddr = pinnedAddr(req, b)
 		return l
+	}
+	if b.Name == "" {
+		l.VLANs = BridgeVLANs{Filters: wantsVLANs(req), Protocol: ProtocolVLAN}
 	}
 	l.LLAddr = vmid.BridgeAddr(l.Name)
 	l.AltNames = []string{SwitchName(l.Name)}
@@ -107,7 +116,7 @@ func SwitchLink(req *config.Request, node *Node) Link {
 	return l
 }
 
-func (s *State) addHostLink(req *config.Request) {
+func (s *State) addHostLink(req *config.Request, node *Node) {
 	c := &s.Claim
 	s.HostLink = Link{
 		Name:     vmid.HostLink(c.VMID, c.Idx),
@@ -122,6 +131,7 @@ func (s *State) addHostLink(req *config.Request) {
 		NoAutoLL: true,
 	}
 	s.HostLink.AltNames = s.hostLinkNames(req)
+	s.HostLink.Port = SwitchPort(req, node, c.LLAddr)
 }
 
 func (s *State) hostLinkNames(req *config.Request) []string {
@@ -139,6 +149,9 @@ func (s *State) hostLinkNames(req *config.Request) []string {
 	}
 	for _, g := range req.Groups {
 		names = append(names, groupName(link, g))
+	}
+	if req.GroupSets && len(req.Groups) > 0 {
+		names = append(names, groupSetsName(link))
 	}
 	return names
 }

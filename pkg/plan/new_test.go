@@ -27,11 +27,11 @@ func TestLinkNamesFit(t *testing.T) {
 		r.IfName, r.Switch.Interface = "abcdefghijklmno", "bridge-of-15-ch"
 		r.Local = nil // with local addresses no vmid is as high
 	})
-	s, err := New(longest, &Node{}, Claim{VMID: vmid.MaxID, Idx: MaxIdx})
+	s, err := New(longest, &Node{}, Claim{VMID: vmid.MaxID, Idx: MaxIdx, LLAddr: lladdr("02:11:22:33:44:55")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range append(allStates(t), s) {
+	for _, s := range append(allStates(t), *s) {
 		for _, n := range s.Links() {
 			if len(n.Name) > 15 {
 				t.Errorf("%s %q has %d characters, want 15 at most", n.Role, n.Name, len(n.Name))

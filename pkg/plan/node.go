@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
 // Node is what was observed of the node before anything is decided.
@@ -24,11 +25,13 @@ type Node struct {
 
 // Bridge is an observed bridge, or what stands in its place.
 type Bridge struct {
-	Name  string // its real name; the configuration's may be an altname
-	Kind  string
-	MTU   int
-	Alias string
-	Ours  bool // carries the mark of a bridge that vmtap made
+	Name   string // its real name; the configuration's may be an altname
+	Kind   string
+	MTU    int
+	Alias  string
+	LLAddr vmid.LLAddr // zero of one that lost its last port
+	Ours   bool        // carries the mark of a bridge that vmtap made
+	VLANs  BridgeVLANs
 
 	Master string         // the link that it is in, "" for none
 	Addrs  []netip.Prefix // but link-local ones; looked at only if it is to be moved into a VRF
@@ -58,6 +61,9 @@ func CheckNode(req *config.Request, node *Node) error {
 		return config.Errorf(config.CodeInvalidConfig, "set mtu %d, that of switch %q: a tap has %d at most, lower the switch's", mtu, req.Switch.Interface, config.MaxMTU)
 	}
 	if err := checkBridgeAccess(req, b); err != nil {
+		return err
+	}
+	if err := checkBridgeVLANs(req, b); err != nil {
 		return err
 	}
 	return checkMTU6(req, mtu)

@@ -22,16 +22,20 @@ func (s *State) addPort(req *config.Request) {
 	}
 	port := s.Port()
 	if s.Gateway.Name != "" {
-		gateway := filter.Gateway{
-			LLAddr: s.Gateway.LLAddr, Host4: s.Guest.Addrs.Host4,
-			Host6: s.Guest.Addrs.Host6, LinkLocal: s.Guest.LinkLocal(),
-		}
-		port.Ingress = []Filter{{Match: gateway.Program(), Redirect: s.GatewayPeer.Name}}
+		port.Ingress = []Filter{{Match: s.gatewayShare().Program(), Redirect: s.GatewayPeer.Name}}
 		s.GatewayPeer.Ingress = []Filter{{Redirect: port.Name}}
 	}
 	if port == &s.Tap { // elsewhere the rest stays where it came in
 		port.Ingress = append(port.Ingress, Filter{Redirect: s.HostPeer.Name})
 		s.HostPeer.Ingress = []Filter{{Redirect: port.Name}}
+	}
+}
+
+// gatewayShare is what the frames for the gateway are told by.
+func (s *State) gatewayShare() filter.Gateway {
+	return filter.Gateway{
+		LLAddr: s.Gateway.LLAddr, Host4: s.Guest.Addrs.Host4,
+		Host6: s.Guest.Addrs.Host6, LinkLocal: s.Guest.LinkLocal(),
 	}
 }
 

@@ -25,6 +25,9 @@ func (s *State) String() string {
 	for line := range strings.Lines(s.Firewall.String()) {
 		b.WriteString("nft: " + line)
 	}
+	for _, m := range s.Memberships {
+		fmt.Fprintf(&b, "nft: add element %s %s %s { %q }\n", m.Family, FirewallTable, GroupSet(m.Group), m.Link)
+	}
 	return b.String()
 }
 
@@ -56,6 +59,8 @@ func (p *printer) print() {
 	}
 	if !l.Foreign {
 		p.printCreate()
+	} else if !l.LLAddr.IsZero() {
+		p.linef("ip link set %s address %s # and no port's any more", l.Name, l.LLAddr)
 	}
 	for _, a := range l.AltNames {
 		p.linef("ip link property add dev %s altname %s", l.Name, a)
@@ -71,12 +76,16 @@ func (p *printer) print() {
 	if l.Master != "" {
 		p.linef("ip link set %s master %s", l.Name, l.Master)
 	}
+	p.printBridgePort()
 	for _, a := range l.Addrs {
 		p.linef("ip address add %s dev %s", a, l.Name)
 	}
 	p.linef("ip link set %s %s", l.Name, upWord(l.Up))
 	for _, r := range l.Routes {
 		p.linef("ip route add %s dev %s%s", r, l.Name, tableWord(p.state.RDomain.Table))
+	}
+	for _, n := range l.Neighbours {
+		p.linef("ip neighbour add %s dev %s nud permanent", n, l.Name)
 	}
 	if l.Guests {
 		p.printGuestRoutes()
@@ -95,7 +104,7 @@ func (p *printer) printCreate() {
 	case l.Kind == KindVeth:
 		p.linef("ip link add %s address %s mtu %d group %d type veth peer name %s%s", l.Name, l.LLAddr, l.MTU, l.Group, l.Peer, p.peerWord())
 	default:
-		p.linef("ip link add %s address %s mtu %d type %s", l.Name, l.LLAddr, l.MTU, l.Kind)
+		p.linef("ip link add %s address %s mtu %d type %s%s", l.Name, l.LLAddr, l.MTU, l.Kind, filteringWords(l))
 	}
 }
 

@@ -308,7 +308,7 @@ func asMade(req *config.Request, s *State) *Node {
 	n.RDomain = observed[RDomainName(req.RDomain)]
 	if b := &s.Bridge; b.Name != "" {
 		n.SwitchRDomain = observed[RDomainName(req.Switch.RDomain)]
-		n.Bridge = Bridge{Name: b.Name, Kind: b.Kind, MTU: cmp.Or(b.MTU, s.Guest.MTU), Alias: b.Alias, Ours: !b.Foreign, Master: b.Master}
+		n.Bridge = Bridge{Name: b.Name, Kind: b.Kind, MTU: cmp.Or(b.MTU, s.Guest.MTU), Alias: b.Alias, LLAddr: b.LLAddr, Ours: !b.Foreign, Master: b.Master}
 	}
 	return n
 }
@@ -330,6 +330,7 @@ func TestRDomainsOfTheNextAdd(t *testing.T) {
 			}
 			s := c.state(t)
 			node := asMade(req, &s)
+			node.Bridge.VLANs = c.bridge.VLANs
 			if err := CheckRDomains(req, node); err != nil {
 				t.Fatal(err)
 			}
@@ -339,7 +340,7 @@ func TestRDomainsOfTheNextAdd(t *testing.T) {
 			}
 			have := s
 			have.Policy, have.Rules = Policy{}, node.Rules // as the kernel is read
-			if lines := Diff(&again, &have); len(lines) > 0 {
+			if lines := Diff(again, &have); len(lines) > 0 {
 				t.Errorf("the next aims at something else:\n%s", strings.Join(lines, "\n"))
 			}
 		})

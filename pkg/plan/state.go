@@ -49,6 +49,8 @@ type State struct {
 
 	Firewall Firewall // the node's nftables table
 
+	Memberships []Membership // in the sets of groups, in order
+
 	RDomain       Link // the VRF that the layer 3 link is in
 	SwitchRDomain Link // the VRF that the bridge is in, if that is another one
 	Bridge        Link // the switch's
@@ -79,12 +81,15 @@ type Link struct {
 	Pod     bool // in the pod's namespace, else in the host's
 	Foreign bool // somebody else made it: of a bridge only Kind, Alias, Master and Up count, of another link only LLAddr and Ingress
 
+	// Of somebody else's bridge LLAddr is the one that it has and is to keep, if
+	// a guard counts on it; else zero.
+	LLAddr vmid.LLAddr
+
 	// Guests says that it is the guest's own interface in a pod: more addresses
 	// and filters on it are the pod's or a later plugin's.
 	Guests bool
 	Leased bool // its addresses are an IPAM plugin's, who gives them when it is up
 
-	LLAddr     vmid.LLAddr
 	MTU        int
 	Group      uint32   // netdev group; of pod links, 0
 	PodGroup   bool     // the netdev group is the attachment's own, by which DEL deletes the pod's links
@@ -92,6 +97,8 @@ type Link struct {
 	Alias      string
 	Peer       string // veth: the other end's name
 	Master     string
+	Port       BridgePort  // of the bridge that is its master
+	VLANs      BridgeVLANs // of a bridge
 	Up         bool
 	NoARP      bool // the pod's kernel must not speak with the guest's address
 	NoAutoLL   bool // addr_gen_mode none: no link-local address of the kernel's choice
@@ -101,6 +108,7 @@ type Link struct {
 	Sysctls    []Sysctl
 	Addrs      []Addr
 	Routes     []netip.Prefix // on-link routes
+	Neighbours []Neighbour    // of what a guard holds the guest to
 	Ingress    []Filter       // in order, first match
 	Egress     []Filter       // the same for what the link is to send
 	Shaper     Shaper         // of what the link sends
@@ -137,6 +145,9 @@ type Addr struct {
 type Filter struct {
 	Match    filter.Program // nil: every frame
 	Redirect string         // link in the same namespace that sends the frame; "": drop it
+
+	Guard bool // Match is a guard's, which matches what is to be dropped; the kernel does not know
+	Void  bool // of what was read: it is not asked about all frames, or its answer is not heard
 }
 
 // Named says which link of a State is meant, in the words of the design.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
 // aCase is a State of the golden tests, and of those that hold for all States.
@@ -59,6 +60,16 @@ func throttled(r *config.Request) {
 	r.Bandwidth = config.Bandwidth{Ingress: config.Rate{Bits: 10_000_000, Burst: 1 << 20}, Egress: config.Rate{Bits: 20_000_000, Burst: 1 << 21}}
 }
 
+// moreThanItsOwn lets the guest use what is not its own.
+func moreThanItsOwn(r *config.Request) {
+	r.Locked = true
+	r.Guard = &config.Guard{
+		Addresses: []netip.Addr{netip.MustParseAddr("100.64.9.9")},
+		LLAddrs:   []vmid.LLAddr{lladdr("00:00:5e:00:01:07")},
+		Protocols: []uint8{112},
+	}
+}
+
 func all(changes ...func(*config.Request)) func(*config.Request) {
 	return func(r *config.Request) {
 		for _, change := range changes {
@@ -69,7 +80,7 @@ func all(changes ...func(*config.Request)) func(*config.Request) {
 
 // theirs is somebody else's bridge.
 func theirs(alias string, mtu int) Bridge {
-	return Bridge{Name: "bridge0", Kind: KindBridge, MTU: mtu, Alias: alias}
+	return Bridge{Name: "bridge0", Kind: KindBridge, MTU: mtu, Alias: alias, LLAddr: lladdr("52:54:00:00:00:01")}
 }
 
 // ours is a bridge that vmtap made.
@@ -85,7 +96,8 @@ func veth(r *config.Request) { r.Device, r.Tap = config.DeviceVeth, config.Tap{}
 
 // chained joins the tap to an earlier plugin's interface.
 func chained(r *config.Request) {
-	r.Placement, r.Local, r.Tap.Name = config.PlacementChained, nil, "tap0"
+	notLocal(r)
+	r.Placement, r.Tap.Name = config.PlacementChained, "tap0"
 }
 
 // placements are the placements and devices but the usual ones.
@@ -112,7 +124,7 @@ func placements() []aCase {
 }
 
 func states() []aCase {
-	return append(placements(), []aCase{
+	return append(append(placements(), ports()...), []aCase{
 		{name: "local", claim: first},
 		{name: "local-without-ipv6", request: func(r *config.Request) { r.Local = local("", 8) }, claim: first},
 		{name: "local-4-bits", request: func(r *config.Request) { r.Local = local("fd00::/8", 4) }, claim: Claim{VMID: 15, Idx: 6, LLAddr: first.LLAddr}},
@@ -125,6 +137,14 @@ func states() []aCase {
 		{name: "switch-with-their-alias", request: onSwitch, bridge: theirs("the uplink", 1500), claim: first},
 		{name: "switch-by-altname", request: onSwitch, bridge: Bridge{Name: "br-enp1s0", Kind: KindBridge, MTU: 1500}, claim: first},
 		{name: "switch-not-local", request: all(onSwitch, notLocal), bridge: theirs("", 1500), claim: first},
+
+		{name: "unguarded", request: unguarded, claim: first},
+		{name: "unguarded-on-switch", request: all(onSwitch, unguarded), bridge: theirs("", 1500), claim: first},
+		{name: "locked", request: all(onSwitch, notLocal, lockedOnly), bridge: theirs("", 1500), claim: first},
+		{name: "locked-and-local", request: all(onSwitch, lockedOnly), bridge: theirs("", 1500), claim: first},
+		{name: "guard-of-more", request: all(onSwitch, moreThanItsOwn), bridge: theirs("", 1500), claim: first},
+		{name: "guard-of-what-is-not-local", request: all(onSwitch, notLocal, moreThanItsOwn), bridge: theirs("", 1500), claim: first},
+		{name: "switch-without-address", request: onSwitch, bridge: Bridge{Name: "bridge0", Kind: KindBridge, MTU: 1500}, claim: first},
 
 		{name: "rdomain", request: in(10, 0), claim: first},
 		{name: "rdomain-with-another-table", request: all(in(10, 0), func(r *config.Request) { r.RDomains.TableBase = 5000 }), claim: first},
@@ -182,5 +202,5 @@ func (c aCase) state(t *testing.T) State {
 		t.Fatal(err)
 	}
 	s.Rules = Rules{IPv4: rules(movedRules), IPv6: rules(movedRules)} // as if it were read
-	return s
+	return *s
 }

@@ -19,23 +19,38 @@ func (p *Plugin) Add(args *skel.CmdArgs) error {
 	if err != nil {
 		return cniError(err)
 	}
+	previous, err := result.Previous(&req)
+	if err != nil {
+		return cniError(err)
+	}
+	ipam := beginIPAM(req.IPAM, args)
+	defer ipam.end()
+	if err := ipam.refuse(); err != nil {
+		return cniError(err)
+	}
 	return cniError(inSession(func(s *kernel.Session) error {
-		if err := p.add(s, &req, args); err != nil {
+		if err := openForAdd(s, &req, ipam); err != nil {
+			return err
+		}
+		if err := p.add(s, &req, ipam, previous); err != nil {
 			return s.Undo(err)
 		}
 		return nil
 	}))
 }
 
-func (p *Plugin) add(s *kernel.Session, req *config.Request, args *skel.CmdArgs) error {
-	previous, err := result.Previous(req)
-	if err != nil {
+// openForAdd opens what takes rights that the rest of ADD does not have.
+func openForAdd(s *kernel.Session, req *config.Request, ipam *ipam) error {
+	if err := s.OpenLock(); err != nil {
 		return err
 	}
-	ipam, err := findIPAM(req.IPAM, args)
-	if err != nil {
+	if err := s.OpenPod(req); err != nil {
 		return err
 	}
+	return confineTo(toMake(req), ipam)
+}
+
+func (p *Plugin) add(s *kernel.Session, req *config.Request, ipam *ipam, previous *types100.Result) error {
 	if err := s.LockAttachment(req.ContainerID, req.IfName); err != nil {
 		return err
 	}
@@ -58,61 +73,65 @@ func (p *Plugin) add(s *kernel.Session, req *config.Request, args *skel.CmdArgs)
 	if err != nil {
 		return err
 	}
-	if err := ipam.add(s, req, &state); err != nil {
+	if err := ipam.add(s, req, state); err != nil {
 		return err
 	}
 	if err := s.Finish(); err != nil {
 		return err
 	}
-	return p.print(req, result.After(previous, result.New(req, &state, previous)))
+	return p.print(req, result.After(previous, result.New(req, state, previous)))
 }
 
 // chain makes the tap of placement chained.
-func chain(s *kernel.Session, req *config.Request, observed *kernel.Observation) (plan.State, error) {
+func chain(s *kernel.Session, req *config.Request, observed *kernel.Observation) (*plan.State, error) {
 	if err := s.ObserveTaken(req, observed); err != nil {
-		return plan.State{}, err
+		return nil, err
 	}
 	if t := observed.Tap; t != nil {
-		return plan.State{}, config.Errorf(config.CodeTaken, "add %s: it exists, its tap is %s, DEL it first", plan.AttachmentName(req.ContainerID, req.IfName), t.Name)
+		return nil, config.Errorf(config.CodeTaken, "add %s: it exists, its tap is %s, DEL it first", plan.AttachmentName(req.ContainerID, req.IfName), t.Name)
 	}
 	state, err := plan.New(req, &observed.Node, plan.Claim{})
 	if err != nil {
-		return plan.State{}, err
+		return nil, err
 	}
-	return state, s.Join(&state)
+	return state, s.Join(state)
 }
 
 // attach makes the attachment of every other placement. The claim comes
 // first: with it the last thing that can refuse the request is past. Then what
 // attachments share, then the attachment.
-func attach(s *kernel.Session, req *config.Request, observed *kernel.Observation) (plan.State, error) {
+func attach(s *kernel.Session, req *config.Request, observed *kernel.Observation) (*plan.State, error) {
 	if err := plan.CheckNode(req, &observed.Node); err != nil {
-		return plan.State{}, err
+		return nil, err
 	}
 	if err := plan.CheckRDomains(req, &observed.Node); err != nil {
-		return plan.State{}, err
+		return nil, err
 	}
 	if err := s.CheckForwarding(req, observed); err != nil {
-		return plan.State{}, err
+		return nil, err
 	}
 	state, err := s.Claim(req, observed)
 	if err != nil {
-		return plan.State{}, err
+		return nil, err
 	}
 	// VRFs first: only they can be refused here, where the kernel has none.
-	if err := s.EnsureRDomains(req, observed, &state); err != nil {
-		return plan.State{}, err
+	if err := s.EnsureRDomains(req, observed, state); err != nil {
+		return nil, err
 	}
-	if err := s.EnsureFirewall(req, &state); err != nil {
-		return plan.State{}, err
+	if err := s.EnsureFirewall(req, state); err != nil {
+		return nil, err
 	}
 	if err := s.EnsureForwarding(req, observed); err != nil {
-		return plan.State{}, err
+		return nil, err
 	}
-	if err := s.EnsureSwitch(req, observed, &state); err != nil {
-		return plan.State{}, err
+	if err := s.EnsureSwitch(req, observed, state); err != nil {
+		return nil, err
 	}
-	return state, s.Apply(&state)
+	// Last before the links come up, and first after what shares a table with it.
+	if err := s.EnterGroups(state); err != nil {
+		return nil, err
+	}
+	return state, s.Apply(state)
 }
 
 func (p *Plugin) print(req *config.Request, r *types100.Result) error {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
@@ -17,14 +16,12 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/vmtap/vmtap/pkg/config"
-	"github.com/vmtap/vmtap/pkg/kernel"
-	"github.com/vmtap/vmtap/pkg/plan"
 )
 
 // Call carries out the call that the environment and stdin describe, and
 // reports whether it succeeded. An error is printed as the CNI specification
-// wants it. about is asked for a person who calls without CNI_COMMAND; what is odd
-// on the node is told after it.
+// wants it. about is asked for a person who calls without CNI_COMMAND; what is in
+// force and what is odd on the node is told after it.
 //
 // skel does what the specification says but for four things, which are done
 // here: VERSION answers with the version that it is asked with, an error has
@@ -46,7 +43,7 @@ func (p *Plugin) call(stdin *os.File, about func() string) *types.Error {
 	words := ""
 	switch os.Getenv("CNI_COMMAND") {
 	case "":
-		words = about() + "\n" + odd()
+		words = about() + "\n" + lookAround()
 	case "VERSION":
 		if err = p.printVersions(stdin); err == nil {
 			return nil
@@ -60,23 +57,6 @@ func (p *Plugin) call(stdin *os.File, about func() string) *types.Error {
 		return coded(err)
 	}
 	return skel.PluginMainFuncsWithError(p.Funcs(), Versions(), words)
-}
-
-// odd says what is odd on this node.
-func odd() string {
-	var host plan.Host
-	err := inSession(func(s *kernel.Session) (err error) {
-		host, err = s.Look()
-		return err
-	})
-	lines := plan.Odd(&host)
-	if err != nil {
-		lines = append(lines, "not all could be looked at: "+oneLine(err.Error()))
-	}
-	if len(lines) == 0 {
-		return "Odd on this node: nothing that would be in the way of a network"
-	}
-	return "Odd on this node:\n- " + strings.Join(lines, "\n- ")
 }
 
 // checkVariables refuses what skel refuses, and names the variable.

@@ -18,11 +18,13 @@ func (p *Plugin) Check(args *skel.CmdArgs) error {
 	if err != nil {
 		return cniError(err)
 	}
-	err = inSession(func(s *kernel.Session) error { return check(s, &req) })
-	return cniError(checkIPAM(req.IPAM, args, err))
+	ipam := beginIPAM(req.IPAM, args)
+	defer ipam.end()
+	err = inSession(func(s *kernel.Session) error { return check(s, &req, ipam) })
+	return cniError(also(err, ipam.run("CHECK"))) // whatever own differences there are
 }
 
-func check(s *kernel.Session, req *config.Request) error {
+func check(s *kernel.Session, req *config.Request, ipam *ipam) error {
 	previous, err := result.Previous(req)
 	if err != nil {
 		return err
@@ -30,7 +32,10 @@ func check(s *kernel.Session, req *config.Request) error {
 	if previous == nil {
 		return config.Errorf(config.CodeInvalidConfig, "check %s: prevResult is missing", plan.AttachmentName(req.ContainerID, req.IfName))
 	}
-	if err := s.InspectPod(req); err != nil {
+	if err := s.OpenInspectedPod(req); err != nil {
+		return err
+	}
+	if err := confineTo(kernel.ToRead(), ipam); err != nil {
 		return err
 	}
 	observed, err := s.Observe(req)
@@ -43,9 +48,11 @@ func check(s *kernel.Session, req *config.Request) error {
 	}
 	want.HoldTo(result.GivenLLAddr(req, previous))
 	if req.IPAM != "" {
-		want.AddLease(req, result.PreviousLease(req, previous))
+		if _, err := want.AddLease(req, result.PreviousLease(req, previous)); err != nil {
+			return err
+		}
 	}
-	have, err := s.Read(&want, observed)
+	have, err := s.Read(want, observed)
 	if err != nil {
 		return err
 	}
@@ -53,8 +60,9 @@ func check(s *kernel.Session, req *config.Request) error {
 	if err != nil {
 		return err
 	}
-	differences := append(plan.Diff(&want, &have), plan.RouteLines(routes)...)
-	differences = append(differences, result.Missing(result.New(req, &want, previous), previous)...)
+	differences := append(plan.Diff(want, have), want.LockedOut(req)...)
+	differences = append(differences, plan.RouteLines(routes)...)
+	differences = append(differences, result.Missing(result.New(req, want, previous), previous)...)
 	if len(differences) > 0 {
 		return config.Errorf(config.CodeDiffers, "check %s: %s", plan.AttachmentName(req.ContainerID, req.IfName), strings.Join(differences, "; "))
 	}

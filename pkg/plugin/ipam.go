@@ -14,21 +14,51 @@ import (
 
 // ipam is the IPAM plugin of one call. nil is none, and does nothing.
 type ipam struct {
-	*delegate.Plugin
+	*delegate.Broker
 	name  string
-	begun bool // ADD was run, and there may be a lease
+	lack  error // why there is no broker
+	begun bool  // ADD was run, and there may be a lease
 }
 
-// findIPAM finds the IPAM plugin with a name, "" for none.
-func findIPAM(name string, args *skel.CmdArgs) (*ipam, error) {
+// beginIPAM finds the IPAM plugin with a name, "" for none, and begins the
+// process that can run it: this one is about to give up the rights that it needs.
+// What is wrong is said when it is to run, for all that this call does by itself
+// is done all the same; see refuse.
+func beginIPAM(name string, args *skel.CmdArgs) *ipam {
 	if name == "" {
-		return nil, nil //nolint:nilnil // no plugin is a plugin here
+		return nil
 	}
+	i := &ipam{name: name}
 	p, err := delegate.Find(name, args)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		i.Broker, err = p.Start()
 	}
-	return &ipam{Plugin: p, name: name}, nil
+	i.lack = err
+	return i
+}
+
+// refuse is for calls that do nothing without the plugin.
+func (i *ipam) refuse() error {
+	if i == nil {
+		return nil
+	}
+	return i.lack
+}
+
+// end ends the process that runs the plugin. Its own error says nothing that the
+// plugin's has not.
+func (i *ipam) end() {
+	if i != nil {
+		_ = i.Close()
+	}
+}
+
+// ask runs a verb and returns what it printed.
+func (i *ipam) ask(command string) ([]byte, error) {
+	if i.lack != nil {
+		return nil, i.lack
+	}
+	return i.Run(command)
 }
 
 // run runs a verb that prints nothing.
@@ -36,7 +66,7 @@ func (i *ipam) run(command string) error {
 	if i == nil {
 		return nil
 	}
-	_, err := i.Run(command)
+	_, err := i.ask(command)
 	return err
 }
 
@@ -77,7 +107,7 @@ func (i *ipam) add(s *kernel.Session, req *config.Request, state *plan.State) er
 		i.undoIn(s)
 	}
 	i.begun = true
-	printed, err := i.Run("ADD")
+	printed, err := i.ask("ADD")
 	if err != nil {
 		return err
 	}
@@ -88,61 +118,66 @@ func (i *ipam) add(s *kernel.Session, req *config.Request, state *plan.State) er
 	if err := plan.CheckLease(req, state, &lease); err != nil {
 		return err
 	}
-	return s.Lease(state, state.AddLease(req, lease))
-}
-
-// checkIPAM lets the IPAM plugin compare, whatever own differences there are.
-func checkIPAM(name string, args *skel.CmdArgs, own error) error {
-	i, err := findIPAM(name, args)
-	if err == nil {
-		err = i.run("CHECK")
+	claims, err := state.AddLease(req, lease)
+	if err != nil {
+		return err
 	}
-	return also(own, err)
+	return s.Lease(state, claims)
 }
 
 // del deletes an attachment and gives back its lease. The IPAM plugin's DEL
 // always runs: also if no link is left, or deleting one failed.
 func del(a config.Attachment, args *skel.CmdArgs) error {
+	ipam := beginIPAM(a.IPAM, args)
+	defer ipam.end()
 	if !a.Possible() { // no ADD can have made it
-		return delegateOnly(a.IPAM, "DEL", args)
+		return ipam.run("DEL")
 	}
 	return inSession(func(s *kernel.Session) error {
+		if err := s.OpenLock(); err != nil {
+			return err
+		}
+		s.OpenLeftPod(a.Netns)
+		if err := confineTo(kernel.ToDelete(), ipam); err != nil {
+			return err
+		}
 		if err := s.LockAttachment(a.ContainerID, a.IfName); err != nil {
 			return err // another call works on the attachment, its lease included
 		}
 		if a.IPAM == config.IPAMDHCP { // it speaks on the links
-			err := delegateOnly(a.IPAM, "DEL", args)
+			err := ipam.run("DEL")
 			return also(s.Delete(a), err)
 		}
 		err := s.Delete(a)
-		return also(err, delegateOnly(a.IPAM, "DEL", args))
+		return also(err, ipam.run("DEL"))
 	})
-}
-
-// delegateOnly runs a verb of the IPAM plugin with a name.
-func delegateOnly(name, command string, args *skel.CmdArgs) error {
-	i, err := findIPAM(name, args)
-	if err != nil {
-		return err
-	}
-	return i.run(command)
 }
 
 // gc deletes links and then lets the IPAM plugin delete leases. It is not asked
 // to where the runtime said nothing about what is valid: to it, that might be
 // the same as nothing.
 func gc(c *config.Collection, args *skel.CmdArgs) error {
-	err := inSession(func(s *kernel.Session) error { return s.Collect(c) })
-	if !c.Known {
-		return err
+	var ipam *ipam
+	if c.Known {
+		ipam = beginIPAM(c.IPAM, args)
 	}
-	return also(err, delegateOnly(c.IPAM, "GC", args))
+	defer ipam.end()
+	err := inSession(func(s *kernel.Session) error {
+		if err := s.OpenLock(); err != nil {
+			return err
+		}
+		if err := confineTo(kernel.ToDelete(), ipam); err != nil {
+			return err
+		}
+		return s.Collect(c)
+	})
+	return also(err, ipam.run("GC"))
 }
 
-// statusIPAM lets the IPAM plugin say whether it could serve an ADD. Whatever
+// status lets the IPAM plugin say whether it could serve an ADD. Whatever
 // is wrong with it has CodeNotAvailable.
-func statusIPAM(name string, args *skel.CmdArgs) error {
-	if err := delegateOnly(name, "STATUS", args); err != nil {
+func (i *ipam) status() error {
+	if err := i.run("STATUS"); err != nil {
 		return config.Errorf(config.CodeNotAvailable, "%w", err)
 	}
 	return nil

@@ -91,8 +91,16 @@ func (p *Plugin) Status(args *skel.CmdArgs) error {
 	if err != nil {
 		return cniError(err)
 	}
-	if err := inSession(func(s *kernel.Session) error { return s.CheckStatus(&req) }); err != nil {
+	ipam := beginIPAM(req.IPAM, args)
+	defer ipam.end()
+	err = inSession(func(s *kernel.Session) error {
+		if err := confineTo(toMake(&req), ipam); err != nil {
+			return err
+		}
+		return s.CheckStatus(&req)
+	})
+	if err != nil {
 		return cniError(err)
 	}
-	return cniError(statusIPAM(req.IPAM, args))
+	return cniError(ipam.status())
 }

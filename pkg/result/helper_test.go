@@ -72,7 +72,7 @@ func (c aCase) state(t *testing.T) (*config.Request, *plan.State) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return req, &s
+	return req, s
 }
 
 // result returns the case's result.

@@ -154,7 +154,9 @@ func TestPreviousLease(t *testing.T) {
 				if version == "1.1.0" { // which has a place for it
 					lease.Routes = append(lease.Routes[:2:2], onLink)
 				}
-				state.AddLease(req, lease)
+				if _, err := state.AddLease(req, lease); err != nil {
+					t.Fatal(err)
+				}
 				printed := printed(t, result.New(req, state, nil), version)
 				got := result.PreviousLease(req, previous(t, version, printed))
 				if diff := cmp.Diff(lease, got, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmpopts.EquateEmpty()); diff != "" {

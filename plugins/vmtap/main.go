@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"github.com/vmtap/vmtap/pkg/delegate"
 	"github.com/vmtap/vmtap/pkg/kernel"
 	"github.com/vmtap/vmtap/pkg/plugin"
 )
@@ -23,6 +24,9 @@ func init() {
 
 func main() {
 	if status, ok := kernel.TapChild(os.Args); ok {
+		os.Exit(status)
+	}
+	if status, ok := delegate.Serve(os.Args); ok {
 		os.Exit(status)
 	}
 	// A reader that is gone is an error of the write, to be undone, not an

@@ -79,6 +79,8 @@ func fake() {
 		mkdirs(conf.File)
 	case "links":
 		links()
+	case "lock":
+		lock(conf.File)
 	}
 }
 
@@ -126,6 +128,22 @@ func links() {
 		errnos = append(errnos, -int32(native.Uint32(b[16:])))
 	}
 	_ = json.NewEncoder(os.Stdout).Encode(errnos)
+}
+
+// lock makes a directory, waits for the lock of a file in it, and makes another directory.
+func lock(dir string) {
+	_ = unix.Mkdirat(unix.AT_FDCWD, dir+"/before", 0o700)
+	fd, err := unix.Open(dir+"/lock", unix.O_RDWR, 0)
+	if err == nil {
+		err = unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLKW, &unix.Flock_t{Type: unix.F_WRLCK, Len: 1})
+	}
+	if err == nil {
+		err = unix.Mkdirat(unix.AT_FDCWD, dir+"/after", 0o700)
+	}
+	if err != nil {
+		panic(err)
+	}
+	fmt.Print(result)
 }
 
 func newBridge(name string) []byte {
@@ -360,8 +378,8 @@ func TestEveryFaultHappensOnce(t *testing.T) {
 		t.Fatal(fault)
 	}
 	faults := Faults(trace.Steps(), unix.EPERM)
-	if len(faults) != 10 {
-		t.Fatalf("faults %v, want 5 deaths and 5 errors", faults)
+	if len(faults) != 15 {
+		t.Fatalf("faults %v, want 10 deaths and 5 errors", faults)
 	}
 	for _, f := range faults {
 		dir := t.TempDir()
@@ -371,12 +389,16 @@ func TestEveryFaultHappensOnce(t *testing.T) {
 			t.Errorf("%v: did not happen", f)
 		}
 		switch {
-		case f.Kill:
+		case f.Kills():
 			if err != nil || !fault.Killed() {
 				t.Errorf("%v: %v, %v", f, fault, err)
 			}
-			if got, want := entries(t, dir), f.Step-1; got != want {
-				t.Errorf("%v: %d directories made, want %d", f, got, want)
+			want := min(f.Step, 4)
+			if f.Kill {
+				want = f.Step - 1
+			}
+			if got := entries(t, dir); got != want || len(trace.Steps()) != f.Step {
+				t.Errorf("%v: %d directories made, want %d; steps:\n%v", f, got, want, trace)
 			}
 		case f.Step == 5: // the result, whose loss this plugin overlooks
 			if err != nil || fault != nil || entries(t, dir) != 4 {

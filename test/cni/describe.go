@@ -118,7 +118,7 @@ func (m message) name() string {
 		unix.RTM_GETRULE: "RTM_GETRULE", unix.RTM_NEWQDISC: "RTM_NEWQDISC", unix.RTM_DELQDISC: "RTM_DELQDISC",
 		unix.RTM_GETQDISC: "RTM_GETQDISC", unix.RTM_NEWTFILTER: "RTM_NEWTFILTER", unix.RTM_DELTFILTER: "RTM_DELTFILTER",
 		unix.RTM_GETTFILTER: "RTM_GETTFILTER", unix.RTM_NEWLINKPROP: "RTM_NEWLINKPROP",
-		unix.RTM_DELLINKPROP: "RTM_DELLINKPROP", unix.RTM_NEWNSID: "RTM_NEWNSID", unix.RTM_GETNSID: "RTM_GETNSID",
+		unix.RTM_DELLINKPROP: "RTM_DELLINKPROP", unix.RTM_GETNETCONF: "RTM_GETNETCONF", unix.RTM_NEWNSID: "RTM_NEWNSID", unix.RTM_GETNSID: "RTM_GETNSID",
 	}
 	if name, ok := names[m.kind]; ok {
 		return name
@@ -130,12 +130,16 @@ func (m message) name() string {
 func (m message) refuse(process int) error {
 	const unknown = 0x7ff0
 	const offsetType = 4 // in struct nlmsghdr
+	return writeMemory(process, m.address+offsetType, binary.NativeEndian.AppendUint16(nil, unknown))
+}
+
+func writeMemory(process int, address uintptr, data []byte) error {
 	mem, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", process), os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
 	defer mem.Close()
-	_, err = mem.WriteAt(binary.NativeEndian.AppendUint16(nil, unknown), int64(m.address+offsetType))
+	_, err = mem.WriteAt(data, int64(address))
 	return err
 }
 

@@ -3,7 +3,6 @@ package cni
 import (
 	"fmt"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,39 +22,60 @@ func (s Step) String() string {
 	return strings.TrimRight(fmt.Sprintf("%d %s %s", s.N, s.Call, strings.Join(append([]string{s.Detail}, s.Messages...), " ")), " ")
 }
 
-// Fault is what goes wrong at a step. One of Kill, Message, Orphan and Err is set.
+// Fault is what goes wrong at a step. One of Kill, After, Blocked, Orphan, Hold, Message, Path and Err is set.
 type Fault struct {
 	Step int
 	// Child says that the steps are not the plugin's, but those of the processes that it starts.
 	Child bool
 	Err   unix.Errno // the call fails with it and is not carried out
 	Kill  bool       // the process is killed, and the call not carried out
+	// After says that the call is carried out, and that the process is killed before it can do anything more, be it to
+	// read what came of the call. No call that waits for others can be one: it would be interrupted.
+	After bool
+	// Blocked says that the process is killed while it waits within the call, which it does only if somebody else makes
+	// it wait. Otherwise nothing happens.
+	Blocked bool
+	// Hold is closed by the test when the step may go on.
+	Hold <-chan struct{}
 	// Orphan says that the plugin is killed at a step of its child's, which goes on only if it does not die within 10 s.
 	Orphan bool
 	// Message is the number, from 1, of one of the step's netlink messages, which the kernel refuses (with EOPNOTSUPP)
 	// while it carries out the others of the same send. Its type is overwritten where the plugin sends it from.
 	Message int
+	// Path is what the step opens instead: it is written over the path, in the plugin's memory, which must be as long.
+	Path string
 }
 
 func (f Fault) String() string {
 	switch {
 	case f.Kill:
-		return fmt.Sprintf("killed at step %d", f.Step)
+		return fmt.Sprintf("killed before step %d", f.Step)
+	case f.After:
+		return fmt.Sprintf("killed after step %d", f.Step)
+	case f.Blocked:
+		return fmt.Sprintf("killed while blocked in step %d", f.Step)
+	case f.Hold != nil:
+		return fmt.Sprintf("held at step %d", f.Step)
 	case f.Orphan:
 		return fmt.Sprintf("parent killed at step %d", f.Step)
+	case f.Path != "":
+		return fmt.Sprintf("step %d opens %s", f.Step, f.Path)
 	case f.Message != 0:
 		return fmt.Sprintf("message %d of step %d refused", f.Message, f.Step)
 	}
 	return fmt.Sprintf("%v at step %d", f.Err, f.Step)
 }
 
-// Faults are all that can go wrong where a plugin takes these steps: at each step that changes something it is killed,
-// at each it fails with each of the errors, and each netlink message is refused.
+// Kills says whether the process whose step it is dies of it.
+func (f Fault) Kills() bool { return f.Kill || f.After || f.Blocked }
+
+// Faults are all that can go wrong where a plugin takes these steps: it is killed before and after each step that
+// changes something, each step fails with each of the errors, and each netlink message is refused.
 func Faults(steps []Step, errs ...unix.Errno) []Fault {
 	var faults []Fault
 	for _, s := range steps {
 		if s.Changes {
-			faults = append(faults, Fault{Step: s.N, Kill: true})
+			faults = append(faults, Fault{Step: s.N, Kill: true}, Fault{Step: s.N, After: true})
 		}
 		for _, err := range errs {
 			faults = append(faults, Fault{Step: s.N, Err: err})
@@ -65,52 +85,6 @@ func Faults(steps []Step, errs ...unix.Errno) []Fault {
 		}
 	}
 	return faults
-}
-
-// Trace is what the last run of a plugin did, or what its children did. Calls of the others are not in it.
-type Trace struct {
-	mu       sync.Mutex
-	steps    []Step
-	injected bool
-	orphaned bool
-	files    []string
-	environ  []string
-}
-
-// Steps are the steps that the run took.
-func (tr *Trace) Steps() []Step {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	return append([]Step(nil), tr.steps...)
-}
-
-// Injected says whether the run came to the step of the fault.
-func (tr *Trace) Injected() bool {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	return tr.injected
-}
-
-// Orphaned says whether a child went on after the plugin's death.
-func (tr *Trace) Orphaned() bool {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	return tr.orphaned
-}
-
-// Inherited are the open files of the child at its last step, and its environment.
-func (tr *Trace) Inherited() (files, environ []string) {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	return tr.files, tr.environ
-}
-
-func (tr *Trace) String() string {
-	var b strings.Builder
-	for _, s := range tr.Steps() {
-		fmt.Fprintln(&b, s)
-	}
-	return b.String()
 }
 
 // Traced returns the plugin so that its steps are noted. It is for one call at a time, and not for a plugin in a Wrap.

@@ -14,7 +14,7 @@ import (
 )
 
 // Timeout is how long a plugin may take. It then is killed, and the test fails.
-const Timeout = 60 * time.Second
+const Timeout = 5 * time.Minute
 
 // Plugin is a plugin's binary on a node. Its methods may be called from several goroutines at once, but those that
 // take a t only from the test's own: see Invoke.
@@ -107,7 +107,7 @@ func (p *Plugin) Invoke(command string, c Call) (stdout []byte, fault *Error, er
 	// A group of its own, so that a wrapper and its plugin can be killed at once.
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	// A delegate that outlives the plugin may hold its output open.
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = 30 * time.Second
 	if err := p.start(cmd); err != nil {
 		return nil, nil, err
 	}

@@ -1,12 +1,11 @@
 package cni
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/vmtap/vmtap/test/script"
 )
 
 // Reference is the directory with a plugin of containernetworking/plugins, for CNI_PATH. It is looked for in the cache,
@@ -18,20 +17,5 @@ func Reference(t testing.TB, root, name string) string {
 			return filepath.Join(cache, "cni")
 		}
 	}
-	path, err := gotool(root, name)
-	if err != nil {
-		t.Fatalf("find the plugin %s: %v", name, err)
-	}
-	return filepath.Dir(path)
-}
-
-func gotool(root, name string) (string, error) {
-	cmd := exec.Command(filepath.Join(root, "hack/gotool.sh"), name)
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, errs.String())
-	}
-	return strings.TrimSpace(string(out)), nil
+	return filepath.Dir(script.Output(t, root, "hack/gotool.sh", name))
 }

@@ -60,6 +60,13 @@ func waits(fd int, id uint64) bool {
 	return errno == 0
 }
 
+// asks says whether a call waits to be told of.
+func asks(fd int) bool {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(poll, 0)
+	return err == nil && n > 0
+}
+
 // Offsets of the low halves in struct seccomp_data, on little-endian machines.
 const (
 	offsetNr   = 0

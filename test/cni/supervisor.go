@@ -18,13 +18,14 @@ import (
 type supervisor struct {
 	fault Fault
 	trace *Trace
+	gate  *Gate        // nil: the plugin is not held
+	last  notification // the last that was a step
 }
 
 // start calls f, which starts the plugin, on a thread whose children are supervised.
 func (s *supervisor) start(f func() error) error {
-	s.trace.mu.Lock()
-	s.trace.steps, s.trace.injected, s.trace.orphaned = nil, false, false
-	s.trace.mu.Unlock()
+	s.trace.reset()
+	s.last = notification{}
 	started := make(chan error)
 	go onLostThread(func() {
 		fd, err := listen()
@@ -73,54 +74,97 @@ func (s *supervisor) serve(fd, starter int) {
 		if err != nil {
 			continue // the thread died, or was interrupted and will ask again
 		}
-		a := answer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
+		a, then := goOn(n), func() {}
 		if int(n.pid) != starter {
 			process := processOf(int(n.pid))
 			if plugin == 0 {
 				plugin = process // no child can be before it
 			}
 			if (process == plugin) != s.fault.Child {
-				a = s.step(fd, n, process, plugin)
+				a, then = s.step(fd, n, process, plugin)
 			}
 		}
 		reply(fd, a)
+		then()
 	}
 }
 
-// step notes a call of the plugin, or of its child, and says what becomes of it.
-func (s *supervisor) step(fd int, n notification, process, plugin int) answer {
-	a := answer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
+// goOn lets a call be carried out.
+func goOn(n notification) answer {
+	return answer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
+}
+
+// step notes a call of the plugin, or of its child, and says what becomes of it: the answer, and what to do once that is
+// given. No call is answered before that is done.
+func (s *supervisor) step(fd int, n notification, process, plugin int) (a answer, then func()) {
+	a, then = goOn(n), func() {}
 	step, messages, ok := describe(n, process)
 	if !ok {
-		return a
+		return a, then
 	}
-	s.trace.mu.Lock()
-	defer s.trace.mu.Unlock()
-	step.N = len(s.trace.steps) + 1
-	s.trace.steps = append(s.trace.steps, step)
+	last := s.last
+	if s.last = n; restarted(last, n, step) {
+		return a, then
+	}
+	step.N = s.trace.note(step)
+	if s.gate != nil {
+		return s.gate.hold(n, process, step), then
+	}
 	if s.fault.Child {
-		s.trace.files, s.trace.environ = inherited(process)
+		s.trace.inherit(inherited(process))
 	}
 	if s.fault.Step != step.N {
-		return a
+		return a, then
 	}
+	kill := func() error { return unix.Kill(process, unix.SIGKILL) }
 	switch {
 	case s.fault.Kill:
-		s.trace.injected = unix.Kill(process, unix.SIGKILL) == nil
+		s.trace.inject(kill)
 		// Should the answer be faster than death, the call must not be carried out.
-		return answer{id: n.id, errno: -int32(unix.EINTR)}
+		a = answer{id: n.id, errno: -int32(unix.EINTR)}
+	case s.fault.After:
+		// The thread, which only death can wake now, stops on its way back from the call.
+		if unix.Tgkill(process, int(n.pid), unix.SIGSTOP) == nil {
+			then = func() {
+				if comesTo(int(n.pid), stopped, nil) {
+					s.trace.inject(kill)
+				}
+			}
+		}
+	case s.fault.Blocked:
+		then = func() {
+			if comesTo(int(n.pid), sleepsIn(n.nr), func() bool { return asks(fd) }) {
+				s.trace.inject(kill)
+			}
+		}
+	case s.fault.Hold != nil:
+		s.trace.inject(nil)
+		<-s.fault.Hold
 	case s.fault.Orphan:
-		s.trace.injected = unix.Kill(plugin, unix.SIGKILL) == nil
-		s.trace.orphaned = outlives(fd, n.id, 10*time.Second)
-		return a
+		s.trace.inject(func() error { return unix.Kill(plugin, unix.SIGKILL) })
+		s.trace.orphan(outlives(fd, n.id, time.Minute))
+	case s.fault.Path != "":
+		if step.Call == "openat" && len(step.Detail) >= len(s.fault.Path) {
+			s.trace.inject(func() error {
+				return writeMemory(process, uintptr(n.args[1]), append([]byte(s.fault.Path), 0))
+			})
+		}
 	case s.fault.Message != 0:
 		if s.fault.Message <= len(messages) {
-			s.trace.injected = messages[s.fault.Message-1].refuse(process) == nil
+			s.trace.inject(func() error { return messages[s.fault.Message-1].refuse(process) })
 		}
-		return a
+	default:
+		s.trace.inject(nil)
+		a = answer{id: n.id, errno: -int32(s.fault.Err)}
 	}
-	s.trace.injected = true
-	return answer{id: n.id, errno: -int32(s.fault.Err)}
+	return a, then
+}
+
+// restarted says whether a step is the last one over again: the kernel restarts the write of a network setting as long as
+// somebody else has the lock for these, and we are told each time.
+func restarted(last, n notification, step Step) bool {
+	return step.Call == "write" && strings.HasPrefix(step.Detail, "/proc/sys/net/") &&
+		last.pid == n.pid && last.nr == n.nr && last.ip == n.ip && last.args == n.args
 }
 
 // outlives says whether the process that waits for an answer still does after a time.

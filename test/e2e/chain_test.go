@@ -175,7 +175,7 @@ func TestChainTuning(t *testing.T) {
 					n.noLinksOf(t, p)
 					return
 				}
-				c := n.newChain(t, v, block, tuning)
+				c := n.newChain(t, v, unguarded(block), tuning)
 				a := c.add(t, p, nil)
 				l := p.link(t, "eth0")
 				expect(t, "eth0", fmt.Sprint(l.Address, " ", l.MTU), mac+" 1400")
@@ -192,6 +192,23 @@ func TestChainTuning(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestChainTuningLocked: a guest that is locked to its lladdr is cut off by one
+// that tuning gives it. CHECK says so and what to do.
+func TestChainTuningLocked(t *testing.T) {
+	const mac = "02:00:00:00:00:77"
+	n := newNode(t)
+	p := n.newPod(t, "p")
+	c := n.newChain(t, "1.0.0", blockOf(createConf), fmt.Sprintf(`{"type": "tuning", "mac": %q, "dataDir": %q}`, mac, t.TempDir()))
+	if _, err := c.cni.AddNetworkList(t.Context(), c.list, p.args(nil)); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, p, nil, "a later plugin gave it "+mac+", set lladdr instead")
+	if err := c.cni.DelNetworkList(t.Context(), c.list, p.args(nil)); err != nil {
+		t.Errorf("DEL: %v", err)
+	}
+	n.noLinksOf(t, p)
 }
 
 // TestChainFirewall: firewall lets what a guest begins through a host that
@@ -308,7 +325,8 @@ func TestChainBandwidth(t *testing.T) {
 	for name, c := range map[string]struct{ block, add, check string }{
 		"a tap":            {blockOf(`"local": true`), "bandwidth: ", ""},
 		"veth on a switch": {blockOf(`"device": "veth", ` + createConf), "bandwidth: ", ""},
-		"veth":             {blockOf(`"device": "veth"`), "", "ingress filter 1"},
+		"guarded veth":     {blockOf(`"device": "veth"`), "bandwidth: ", ""},
+		"veth":             {unguarded(blockOf(`"device": "veth"`)), "", "ingress filter 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)

@@ -2,12 +2,9 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/test/cni"
 )
@@ -137,41 +134,6 @@ func TestChainedDel(t *testing.T) {
 			slices.Sort(left)
 			expect(t, "links in the pod", left, c.left)
 		})
-	}
-}
-
-// TestChainedFaults: ADD in placement chained, with a fault at each step, leaves
-// the earlier plugin's interface as it was; killed, DEL does.
-func TestChainedFaults(t *testing.T) {
-	n := newNode(t)
-	p := n.newPod(t, "p")
-	call, _, _ := p.addEarlier(t, "ptp", chainedConf)
-	before := takeAll(t, n.NS, p.NS)
-	traced, trace := n.Traced()
-	stdout, fault := traced.Add(t, call)
-	if fault != nil {
-		t.Fatal(fault)
-	}
-	(&attachment{t, n, call.With(stdout), nil}).del()
-	before.wantSame(t)
-	failed := 0
-	for _, f := range sample(cni.Faults(trace.Steps(), unix.ENOMEM)) {
-		faulty, _ := n.Faulty(f)
-		stdout, fault := faulty.Add(t, call)
-		if fault != nil {
-			failed++
-		}
-		if fault == nil || fault.Killed() {
-			(&attachment{t, n, call.With(stdout), nil}).del()
-		}
-		before.wantSame(t, fmt.Sprintf("%v: %v", f, fault))
-		if t.Failed() {
-			return
-		}
-	}
-	t.Logf("%d faults made ADD fail", failed)
-	if failed == 0 {
-		t.Error("no fault made ADD fail")
 	}
 }
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 )
@@ -47,7 +48,15 @@ func TestCheckNamesEachChange(t *testing.T) {
 		{"accept_ra", false, "sysctl -qw net.ipv6.conf.GW.accept_ra=2", []string{"gateway GW", "router advertisements is on"}},
 		{"bridge down", false, "ip link set bridge0 down", []string{"switch bridge0", "up is off"}},
 		{"bridge's alias", false, "ip link set bridge0 alias mine", []string{"switch bridge0", "alias"}},
-		{"bridge's mark", false, "ip link property del dev bridge0 altname bridge0.switch", nil},
+		{"bridge's mark", false, "ip link property del dev bridge0 altname bridge0.switch", []string{"host link IF", "guard", "matches other frames"}}, // by now it is somebody else's
+		{"guard gone", false, "tc filter del dev IF ingress", []string{"host link IF", "guard (ingress filter 1)", "missing"}},
+		{"guard gone with its qdisc", false, "tc qdisc del dev IF ingress", []string{"host link IF", "guard (ingress filter 1)", "missing"}},
+		{"gateway's guard gone", false, "tc filter del dev GW ingress", []string{"gateway GW", "guard (ingress filter 1)", "missing"}},
+		{"a filter behind the guard", false, "tc filter add dev IF ingress pref 2 u32 match u32 0 0 flowid 1:1", []string{"host link IF", "ingress filter 2", "should not be there"}},
+		{"neighbour", false, "ip neighbour del GUEST4 dev GW", []string{"gateway GW", "neighbour GUEST4 lladdr OWNMAC", "missing"}},
+		{"IPv6 neighbour", false, "ip neighbour del GUEST6 dev GW", []string{"gateway GW", "neighbour GUEST6 lladdr OWNMAC", "missing"}},
+		{"neighbour's lladdr", false, "ip neighbour replace GUEST6 lladdr " + mac + " dev GW nud permanent", []string{"gateway GW", "neighbour GUEST6 lladdr " + mac, "should not be there"}},
+		{"neighbour that may change", false, "ip neighbour replace GUEST4 lladdr OWNMAC dev GW nud reachable", []string{"gateway GW", "neighbour GUEST4 lladdr OWNMAC", "missing"}},
 		{"bridge's drop-all", false, "tc filter del dev bridge0 ingress", []string{"switch bridge0", "ingress filter 1", "missing"}},
 		{"bridge's ingress", false, "tc qdisc del dev bridge0 ingress", []string{"switch bridge0", "ingress filter 1", "missing"}},
 		{"bridge's arp_ignore", false, "sysctl -qw net.ipv4.conf.bridge0.arp_ignore=0", []string{"switch bridge0", "arp_ignore = 1", "missing"}},
@@ -81,7 +90,7 @@ func TestCheckNamesEachChange(t *testing.T) {
 			name := a.hostLink()
 			vm, _, _ := strings.Cut(name, "-")
 			words := strings.NewReplacer("IF", name, "GW", a.gateway(), "TAP", "eth0", "VM", vm, "LLADDR", strings.ReplaceAll(last.Mac, ":", ""),
-				"HOST4", a.IPs[0].Gateway.String(), "HOST6", a.IPs[1].Gateway.String(), "GUEST6", a.IPs[1].Address.IP.String(),
+				"HOST4", a.IPs[0].Gateway.String(), "HOST6", a.IPs[1].Gateway.String(), "GUEST4", a.IPs[0].Address.IP.String(), "OWNMAC", last.Mac, "GUEST6", a.IPs[1].Address.IP.String(),
 				"LINKLOCAL", eui64(t, last.Mac).String())
 			ns := n.NS
 			if c.pod {
@@ -90,7 +99,7 @@ func TestCheckNamesEachChange(t *testing.T) {
 			argv := strings.Fields(words.Replace(c.do))
 			ns.Run(t, argv[0], argv[1:]...)
 			if c.words == nil {
-				// Not vmtap's to say; without its mark the bridge is somebody else's, used as such.
+				// Not vmtap's to say.
 				if fault := n.Check(t, a.call); fault != nil {
 					t.Errorf("CHECK: %s", fault)
 				}
@@ -101,6 +110,38 @@ func TestCheckNamesEachChange(t *testing.T) {
 			}
 			wantFault(t, n.Check(t, a.call), 101, c.words...)
 			a.del()
+		})
+	}
+}
+
+// TestCheckReplacedGuard: another program in its place, or the right one that is
+// not heard, or not asked about all frames.
+func TestCheckReplacedGuard(t *testing.T) {
+	for name, c := range map[string]struct{ protocol, flags, chain, program, want string }{
+		"as it was made":  {"all", "da", "0", "", ""},
+		"another program": {"all", "da", "0", "1,6 0 0 4294967295", "guard (ingress filter 1) matches other frames"},
+		"not heard":       {"all", "", "0", "", "guard (ingress filter 1) is void"},
+		"IPv4 alone":      {"ip", "da", "0", "", "guard (ingress filter 1) is void"},
+		"another chain":   {"all", "da", "5", "", "guard (ingress filter 1) is void"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			p := n.newPod(t, "p")
+			a := p.add(t, "eth0", switchConf)
+			_, program, _ := strings.Cut(n.Run(t, "tc", "filter", "show", "dev", a.hostLink(), "ingress"), "bytecode '")
+			program, _, _ = strings.Cut(program, "'")
+			n.Run(t, "tc", "filter", "del", "dev", a.hostLink(), "ingress")
+			n.Run(t, "sh", "-c", strings.Join([]string{
+				"tc filter add dev", a.hostLink(), "ingress pref 1 handle 1 protocol", c.protocol, "chain", c.chain,
+				"bpf", c.flags, "bytecode '" + cmp.Or(c.program, program) + "'",
+			}, " "))
+			fault := n.Check(t, a.call)
+			switch {
+			case c.want != "":
+				wantFault(t, fault, 101, "host link "+a.hostLink(), c.want)
+			case fault != nil:
+				t.Errorf("CHECK: %s", fault)
+			}
 		})
 	}
 }

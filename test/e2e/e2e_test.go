@@ -50,6 +50,12 @@ func confOf(network, block string) string {
 	return fmt.Sprintf(`{"cniVersion": "1.0.0", "name": %q, "type": "vmtap"%s}`, network, block)
 }
 
+// extended is a configuration with one more member.
+func extended(conf, member string) string { return strings.TrimSuffix(conf, "}") + ", " + member + "}" }
+
+// unguarded is a configuration whose guest may forge what it likes.
+func unguarded(conf string) string { return extended(conf, `"guard": false`) }
+
 // The usual configurations.
 var (
 	localConf  = conf("")
@@ -188,9 +194,9 @@ func (p *pod) link(t testing.TB, name string) link { t.Helper(); return linkIn(t
 // waitFor waits for what the kernel does in its own time.
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited 10 s for %s", what)
+			t.Fatalf("waited a minute for %s", what)
 		}
 	}
 }

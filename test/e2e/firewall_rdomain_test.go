@@ -67,7 +67,7 @@ func TestHostAccessNotInRDomains(t *testing.T) {
 	netns.NeedsVRF(t)
 	h := newHost(t)
 	limited, _ := h.newCaller(t, "p", conf(`"hostAccess": "icmp"`))
-	free, _ := h.newCaller(t, "q", confOf("free", `"rdomain": 10`))
+	free, _ := h.newCaller(t, "q", extended(confOf("free", `"rdomain": 10`), speaksRaw))
 	h.servers = [2]*server{h.servers[0], h.listen(t, "rdomain10", 7020)}
 	for _, to := range []string{toGateway4, toGateway6} {
 		t.Run(to, func(t *testing.T) {

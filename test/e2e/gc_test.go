@@ -192,3 +192,15 @@ func TestGCLeavesForeignLinks(t *testing.T) {
 	n.gc(t, gcConf("vmnet", "[]"))
 	before.wantSame(t)
 }
+
+// TestGCLoopbackInTheGroup: a pod that keeps its links from being deleted by
+// group keeps none of them.
+func TestGCLoopbackInTheGroup(t *testing.T) {
+	n := newNode(t)
+	p := n.newPod(t, "p")
+	p.add(t, "eth0", limitedConf)
+	p.Run(t, "ip", "link", "set", "lo", "group", p.link(t, "eth0").Group)
+	n.gc(t, gcConf("vmnet", valid()))
+	p.onlyLoopback(t)
+	n.noVMLinks(t)
+}

@@ -50,9 +50,8 @@ func (h *openHost) wantReaches(t *testing.T, c *caller, want reach) {
 }
 
 // hears sends a datagram to port 7010, from and to any address, and reports
-// whether it arrives. One from the guest's own address to its gateway, which
-// follows, tells when it would have.
-func (h *openHost) hears(t *testing.T, c *caller, src, dst netip.Addr, port uint16) bool {
+// whether it arrives. want says how long to wait for it.
+func (h *openHost) hears(t *testing.T, c *caller, src, dst netip.Addr, port uint16, want bool) bool {
 	t.Helper()
 	mac, err := c.Resolve(c.config.Gateway4, answered)
 	if err != nil {
@@ -68,9 +67,11 @@ func (h *openHost) hears(t *testing.T, c *caller, src, dst netip.Addr, port uint
 	if err := c.SendIP(mac, guest.UDP{SrcPort: c.next(), DstPort: port, Payload: []byte(text)}.Packet(src, dst)); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(silence)
-	_, ok := s.heard.Load(text)
-	return ok
+	for end := time.Now().Add(patience(want)); ; time.Sleep(10 * time.Millisecond) {
+		if _, ok := s.heard.Load(text); ok || time.Now().After(end) {
+			return ok
+		}
+	}
 }
 
 var broadcast = netip.MustParseAddr("255.255.255.255")
@@ -96,11 +97,11 @@ func TestHostAccess(t *testing.T) {
 		} {
 			t.Run(c.access+" "+name, func(t *testing.T) {
 				h := newHost(t)
-				g, a := h.newCaller(t, "p", conf(`"hostAccess": `+c.access+block))
+				g, a := h.newCaller(t, "p", extended(conf(`"hostAccess": `+c.access+block), speaksRaw))
 				h.wantReaches(t, g, c.want)
 				ll := gatewayLinkLocal(g.config)
 				wantReached(t, "ping the gateway's link-local address", c.pings, g.Ping(ll, patience(c.pings)))
-				expect(t, "heard on the link-local address", h.hears(t, g, g.LinkLocal(), ll, 7010), c.hears)
+				expect(t, "heard on the link-local address", h.hears(t, g, g.LinkLocal(), ll, 7010, c.hears), c.hears)
 				// What the host opens is answered, and neighbours are found.
 				layer3 := a.hostLink()
 				if name == "switch" {
@@ -122,8 +123,9 @@ func TestHostAccess(t *testing.T) {
 func TestHostAccessRoundAbout(t *testing.T) {
 	h := newHost(t)
 	dhcp, dhcp6 := h.listen(t, "", 67), h.listen(t, "", 547)
-	g, _ := h.newCaller(t, "p", conf(`"hostAccess": "icmp"`))
-	other, _ := h.newCaller(t, "q", confOf("free", `"local": {"prefix": "10.9.0.0/16"}`))
+	// Without guards, which would drop what is forged before the firewall sees it.
+	g, _ := h.newCaller(t, "p", unguarded(conf(`"hostAccess": "icmp"`)))
+	other, _ := h.newCaller(t, "q", unguarded(confOf("free", `"local": {"prefix": "10.9.0.0/16"}`)))
 	ll := gatewayLinkLocal(g.config)
 	group := netip.MustParseAddr("ff02::1")
 	for _, c := range []struct {
@@ -142,7 +144,7 @@ func TestHostAccessRoundAbout(t *testing.T) {
 		{"its address, to all", g.config.Addr4.Addr(), broadcast},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			expect(t, "heard", h.hears(t, g, c.src, c.dst, 7010), false)
+			expect(t, "heard", h.hears(t, g, c.src, c.dst, 7010, false), false)
 		})
 	}
 	for _, c := range []struct {

@@ -107,7 +107,7 @@ func TestHostReach(t *testing.T) {
 		callers := map[string]*caller{}
 		for _, rdomain := range []string{"0", "10"} {
 			p := n.newPod(t, "in"+rdomain)
-			a := p.add(t, "eth0", conf(`"rdomain": `+rdomain+`, "rdomains": {"moveLocalRule": `+moved+`}`))
+			a := p.add(t, "eth0", extended(conf(`"rdomain": `+rdomain+`, "rdomains": {"moveLocalRule": `+moved+`}`), speaksRaw))
 			callers[rdomain] = &caller{Guest: a.boot(p), config: a.guestConfig()}
 		}
 		servers := [2]*server{n.listen(t, "", 7000), n.listen(t, "rdomain10", 7010)}
@@ -127,8 +127,12 @@ func TestHostReach(t *testing.T) {
 	}
 }
 
-// rawProtocol is one for experiments (RFC 3692).
-const rawProtocol = 253
+// rawProtocol is "any private encryption scheme" of IANA's list. Over IPv6 a
+// guard lets it through for those that it is told of.
+const (
+	rawProtocol = 99
+	speaksRaw   = `"guard": {"protocols": ["99"]}`
+)
 
 // server is a set of the host's sockets, one of each kind and family, and what
 // UDP and raw ones heard.

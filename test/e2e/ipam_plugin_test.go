@@ -148,8 +148,9 @@ func TestIPAMPluginHangs(t *testing.T) {
 	done := n.beside(cni.ADD, call)
 	waitFor(t, "the plugin to hang", func() bool { return f.said(t, "pids") != "" })
 	pids := strings.Fields(f.said(t, "pids"))
-	ours, _ := strconv.Atoi(pids[0])
+	broker, _ := strconv.Atoi(pids[0])
 	its, _ := strconv.Atoi(pids[1])
+	ours := parentOf(t, broker)
 	if err := unix.Kill(its, 0); err != nil {
 		t.Fatalf("the plugin does not hang: %v", err)
 	}
@@ -171,6 +172,21 @@ func TestIPAMPluginHangs(t *testing.T) {
 	expect(t, "verbs", f.verbs(t), "DEL")
 	n.noVMLinks(t)
 	p.onlyLoopback(t)
+}
+
+// parentOf is the process that a process is a child of.
+func parentOf(t *testing.T, pid int) int {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // after the name, which may hold anything
+	parent, err := strconv.Atoi(strings.Fields(rest)[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parent
 }
 
 // TestIPAMPluginMissing: nothing is changed. DEL deletes the links all the

@@ -3,8 +3,6 @@ package e2e
 import (
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 const vethOnBridge = `"device": "veth", "switch": {"interface": "bridge0", "create": true}, "ipam": `
@@ -92,23 +90,5 @@ func TestIPAMRouterAdvertisements(t *testing.T) {
 	expect(t, "accept_ra", f.said(t, "ra"), "0")
 	if !strings.Contains(f.said(t, "up"), "LOWER_UP") {
 		t.Errorf("the interface is %q", f.said(t, "up"))
-	}
-}
-
-// TestIPAMVethFails: wherever the rest of ADD fails after the lease, nothing is
-// left.
-func TestIPAMVethFails(t *testing.T) {
-	n, leases := newIPAMNode(t), newPool(t)
-	block := conf(vethOnBridge + leases.dual())
-	n.newPod(t, "first").add(t, "eth0", block)
-	held := leases.leases(t, "vmnet")
-	steps := stepsOf(t, n, block)
-	for _, f := range faultsAfterLease(t, steps, unix.ENOMEM) {
-		if f.Kill {
-			killAt(t, n, block, f)
-		} else {
-			failAt(t, n, block, f)
-		}
-		expect(t, "leases after "+f.String(), leases.leases(t, "vmnet"), held)
 	}
 }

@@ -191,6 +191,27 @@ func TestForwardFalse(t *testing.T) {
 	expect(t, "link's accept_ra", sysctl(t, n, "ipv6/conf/"+a.hostLink()+"/accept_ra"), "0")
 }
 
+// TestForwardFalseStays: the first ADD that makes the host forward does so for
+// itself and the host, not for those that shall not.
+func TestForwardFalseStays(t *testing.T) {
+	for name, block := range map[string]string{"pod": "", "host": `"placement": "host", `, "switch": createConf + ", "} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			closed := n.newPod(t, "p").add(t, "eth0", conf(block+`"forward": false`))
+			n.newPod(t, "q").add(t, "eth0", conf(createConf))
+			expect(t, "ip_forward", sysctl(t, n, "ipv4/ip_forward"), "1")
+			layer3 := closed.hostLink()
+			if name == "switch" {
+				layer3 = closed.gateway()
+			}
+			expect(t, "link's forwarding", sysctl(t, n, "ipv4/conf/"+layer3+"/forwarding"), "0")
+			if fault := n.Check(t, closed.call); fault != nil {
+				t.Errorf("CHECK: %s", fault)
+			}
+		})
+	}
+}
+
 // TestForwardAndRA: IPv6 forwarding would cost the node its default route.
 func TestForwardAndRA(t *testing.T) {
 	n := newNode(t)

@@ -198,14 +198,14 @@ func TestIPMasqBesidesDNAT(t *testing.T) {
 
 // TestIPMasqOfEqualGuests: guests in two rdomains, each with an uplink of its
 // own, speak from one address and port to one address and port at once, on
-// both families.
+// both families. No guard would let the second one do so.
 func TestIPMasqOfEqualGuests(t *testing.T) {
 	n := newVRFNode(t)
 	var guests []*guest.Guest
 	var first guest.Config
 	for i, rdomain := range []string{"10", "20"} {
 		p := n.newPod(t, "p"+rdomain)
-		a := p.add(t, "eth0", conf(`"ipMasq": true, "rdomain": `+rdomain))
+		a := p.add(t, "eth0", conf(`"ipMasq": true, "guard": false, "rdomain": `+rdomain))
 		n.newUplink(t, i+2, "rdomain"+rdomain, "10"+rdomain)
 		c := a.guestConfig()
 		if i == 0 {

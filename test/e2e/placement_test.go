@@ -165,7 +165,7 @@ func TestPlacementCheck(t *testing.T) {
 	}{
 		{"host: tap's address", hostConf, false, "ip link set IF address " + mac, []string{"host link IF", mac}},
 		{"host: split", hostConf, false, "tc qdisc del dev IF ingress", []string{"host link IF", "ingress filter 1"}},
-		{"host: another filter", hostConf, false, "tc filter add dev IF ingress pref 9 u32 match u32 0 0 flowid 1:1", []string{"host link IF", "ingress filter 2", "should not be there"}},
+		{"host: another filter", hostConf, false, "tc filter add dev IF ingress pref 9 u32 match u32 0 0 flowid 1:1", []string{"host link IF", "ingress filter 3", "should not be there"}},
 		{"host: gateway's other end", hostConf, false, "ip link set GP down", []string{"gateway's other end GP", "up is off"}},
 		{"host: what the gateway sends", hostConf, false, "tc filter del dev GP ingress", []string{"gateway's other end GP", "ingress filter 1"}},
 		{"host: address on the other end", hostConf, false, "ip address add 192.0.2.1/32 dev GP", []string{"gateway's other end GP", "192.0.2.1/32"}},

@@ -27,25 +27,7 @@ func TestQEMUGuestInRDomain(t *testing.T) {
 	for i, dst := range reached {
 		pings[i] = dst.String()
 	}
-	lines := startQEMU(t, p, a.Interfaces[len(a.Interfaces)-1].Mac,
-		fmt.Sprintf("vmtap.addr=%s,%s", c.Addr4, c.Addr6),
-		fmt.Sprintf("vmtap.gw=%s,%s", c.Gateway4, c.Gateway6),
-		fmt.Sprintf("vmtap.mtu=%d", p.link(t, "eth0").MTU),
-		"vmtap.ping="+strings.Join(append(pings, hostAddr4), ","))
-	var console []string
-	timeout := time.After(5 * time.Minute) // QEMU in QEMU is slow
-	for ready := false; !ready; {
-		select {
-		case line, ok := <-lines:
-			if !ok {
-				t.Fatalf("the guest ended:\n%s", strings.Join(console, "\n"))
-			}
-			console = append(console, line)
-			ready = line == "guest: ready"
-		case <-timeout:
-			t.Fatalf("the guest is not ready:\n%s", strings.Join(console, "\n"))
-		}
-	}
+	console := bootQEMU(t, p, a, "vmtap.ping="+strings.Join(append(pings, hostAddr4), ","))
 	for _, dst := range pings {
 		wantLine(t, console, "guest: ping "+dst+": answers")
 	}
@@ -56,6 +38,34 @@ func TestQEMUGuestInRDomain(t *testing.T) {
 	}
 	if fault := n.Check(t, a.call); fault != nil {
 		t.Errorf("CHECK with the guest: %s", fault)
+	}
+}
+
+// bootQEMU boots a guest in a pod, which is told what the attachment's result
+// says, and returns the lines of its console until it is ready.
+func bootQEMU(t *testing.T, p *pod, a *attachment, args ...string) []string {
+	t.Helper()
+	c := a.guestConfig()
+	lines := startQEMU(t, p, c.LLAddr.String(), append([]string{
+		fmt.Sprintf("vmtap.addr=%s,%s", c.Addr4, c.Addr6),
+		fmt.Sprintf("vmtap.gw=%s,%s", c.Gateway4, c.Gateway6),
+		fmt.Sprintf("vmtap.mtu=%d", p.link(t, "eth0").MTU),
+	}, args...)...)
+	var console []string
+	timeout := time.After(15 * time.Minute) // QEMU in QEMU is slow
+	for {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				t.Fatalf("the guest ended:\n%s", strings.Join(console, "\n"))
+			}
+			console = append(console, line)
+			if line == "guest: ready" {
+				return console
+			}
+		case <-timeout:
+			t.Fatalf("the guest is not ready:\n%s", strings.Join(console, "\n"))
+		}
 	}
 }
 

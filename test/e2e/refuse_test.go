@@ -26,7 +26,7 @@ func TestRefuse(t *testing.T) {
 	}{
 		{name: "unknown key", conf: `"rdomian": 10`, code: 2, words: []string{"rdomian", "10", "rdomain"}},
 		{name: "a reference plugin's key", conf: `"bridge": "cni0"`, code: 2, words: []string{"bridge", "cni0", "switch.interface"}},
-		{name: "not supported yet", conf: `"portIsolation": true`, code: 2, words: []string{"portIsolation", "true", "not supported yet"}},
+		{name: "not supported yet", conf: `"routes": [{"dst": "10.0.0.0/8", "table": 5}]`, code: 2, words: []string{"routes[0].table", "5", "not supported yet"}},
 		{name: "wrong type", conf: `"mtu": "1500"`, code: 6, words: []string{"mtu", "number", "string"}},
 		{name: "vmid out of range", args: "VMID=16384", code: 7, words: []string{"16384", "1-16383"}},
 		{name: "vmid is no number", args: "VMID=x", code: 4, words: []string{"VMID"}},

@@ -30,7 +30,7 @@ const onHost = "VMTAP_TEST_ON_HOST"
 func asRuntime(t *testing.T, test func(t *testing.T, h *host)) {
 	t.Helper()
 	for _, version := range specVersions() {
-		t.Run(version, func(t *testing.T) {
+		ok := t.Run(version, func(t *testing.T) {
 			if os.Getenv(onHost) != "" {
 				ns := netns.Here(t)
 				test(t, &host{&node{ns, cni.New(t, ns)}, version, t.TempDir()})
@@ -38,14 +38,27 @@ func asRuntime(t *testing.T, test func(t *testing.T, h *host)) {
 			}
 			n := newNode(t)
 			cmd := n.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs tmpfs /var/lib && exec "$0" "$@"`, os.Args[0],
-				"-test.v", fmt.Sprintf("-test.short=%t", testing.Short()), "-test.timeout=5m", "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$")
+				"-test.v", fmt.Sprintf("-test.short=%t", testing.Short()), "-test.timeout=20m", "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$")
 			cmd.Env = append(os.Environ(), onHost+"=1", "VMTAP_BIN="+n.Bin)
 			out, err := cmd.CombinedOutput()
 			if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()+" ") {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
+		runtimes.add(t.Name(), fmt.Sprintf("%s, CNI %s", libraryOf(t), version), ok)
 	}
+}
+
+// libraryOf is what a test of a runtime's library is about, as its name says.
+func libraryOf(t *testing.T) string {
+	t.Helper()
+	for prefix, library := range map[string]string{"TestContainerd": "containerd's go-cni", "TestCRIO": "CRI-O's ocicni", "TestMultus": "Multus"} {
+		if strings.HasPrefix(t.Name(), prefix) {
+			return library
+		}
+	}
+	t.Fatal("the name does not say what is tested")
+	return ""
 }
 
 // configure writes a configuration file with one vmtap network, whose versions

@@ -20,20 +20,16 @@ func contextBlocks() map[string]string {
 	}
 }
 
-// TestSELinuxFailAtEachStep is TestFailAtEachStep and TestKillAtEachStep for the
-// steps around the child that makes the tap.
-func TestSELinuxFailAtEachStep(t *testing.T) {
+// TestSELinuxCrash is TestCrashTotal for the steps around the child that makes the
+// tap.
+func TestSELinuxCrash(t *testing.T) {
 	enforce(t)
 	for name, block := range contextBlocks() {
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t)
-			n.newPod(t, "first").add(t, "eth0", conf(block))
-			for _, f := range cni.Faults(tapSteps(t, n, conf(block)), unix.ENOMEM) {
-				if f.Kill {
-					killAt(t, n, conf(block), f)
-				} else {
-					failAt(t, n, conf(block), f)
-				}
+			w := newCrashWorld(t, crashScenario{block: block})
+			steps, identity := w.addSteps()
+			for _, f := range cni.Faults(tapSteps(t, steps), unix.ENOMEM) {
+				w.addAt(f, identity)
 			}
 		})
 	}
@@ -41,9 +37,8 @@ func TestSELinuxFailAtEachStep(t *testing.T) {
 
 // tapSteps are the steps of the plugin that make the tap, and those around its
 // child: all would take minutes in the test VM.
-func tapSteps(t *testing.T, n *node, conf string) []cni.Step {
+func tapSteps(t *testing.T, steps []cni.Step) []cni.Step {
 	t.Helper()
-	steps := stepsOf(t, n, conf)
 	first := slices.IndexFunc(steps, func(s cni.Step) bool { return s.Detail == "TUNSETIFINDEX" })
 	steps = slices.DeleteFunc(steps[max(first, 0):], func(s cni.Step) bool {
 		return !strings.HasPrefix(s.Detail, "TUN") && !strings.HasSuffix(s.Detail, "/attr/exec") && s.Detail != os.DevNull

@@ -17,14 +17,15 @@ import (
 
 // settle waits until the kernel has done what it does in its own time after a
 // link with an IPv6 address came up: the local route to the address, and the
-// anycast one of its prefix where the link forwards. It waits for duplicate
+// anycast one of its prefix where the link forwards. Without a carrier it does it
+// where there is no duplicate address detection. It waits for duplicate
 // address detection, and no longer: what else a test has made there may never
 // come to it.
 func settle(t *testing.T, ns *netns.NS) {
 	t.Helper()
 	h := ns.Handle(t)
 	defer h.Close()
-	for end := time.Now().Add(4 * time.Second); !settled(t, ns, h) && time.Now().Before(end); {
+	for end := time.Now().Add(20 * time.Second); !settled(t, ns, h) && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
@@ -44,10 +45,10 @@ func settled(t *testing.T, ns *netns.NS, h *netlink.Handle) bool {
 	}
 	for _, a := range addrs {
 		i := slices.IndexFunc(links, func(l netlink.Link) bool { return l.Attrs().Index == a.LinkIndex })
-		if i < 0 || links[i].Attrs().RawFlags&unix.IFF_LOWER_UP == 0 || links[i].Attrs().Flags&net.FlagLoopback != 0 {
+		if i < 0 || links[i].Attrs().Flags&net.FlagUp == 0 || links[i].Attrs().Flags&net.FlagLoopback != 0 {
 			continue
 		}
-		if a.Flags&unix.IFA_F_DADFAILED != 0 {
+		if carrier := links[i].Attrs().RawFlags&unix.IFF_LOWER_UP != 0; !carrier && a.Flags&unix.IFA_F_NODAD == 0 || a.Flags&unix.IFA_F_DADFAILED != 0 {
 			continue
 		}
 		if a.Flags&unix.IFA_F_TENTATIVE != 0 || !has(a.LinkIndex, unix.RTN_LOCAL, a.IP) {

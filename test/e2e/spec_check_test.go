@@ -63,26 +63,28 @@ func TestSpecCHECKAllowsLaterPlugins(t *testing.T) {
 			for name, c := range map[string]struct {
 				alter func(r *types100.Result)
 				run   string // in the pod
+				more  string // members of the configuration
 			}{
 				"interface": {func(r *types100.Result) {
 					r.Interfaces = append(r.Interfaces, &types100.Interface{Name: "ifb0", Mac: "02:00:00:00:00:11"})
-				}, ""},
+				}, "", ""},
 				"address": {func(r *types100.Result) {
 					r.IPs = append(r.IPs, &types100.IPConfig{Interface: types100.Int(3), Address: cidr(t, "192.0.2.5/24")})
-				}, ""},
-				"routes":     {func(r *types100.Result) { r.Routes = []*types.Route{{Dst: cidr(t, "192.0.2.0/24")}} }, ""},
-				"no routes":  {func(r *types100.Result) { r.Routes = nil }, ""},
-				"pod routes": {func(*types100.Result) {}, "ip route add 192.0.2.0/24 dev lo"},
-				"pod links":  {func(*types100.Result) {}, "ip link add later0 type bridge"},
-				"dns":        {func(r *types100.Result) { r.DNS.Nameservers = []string{"192.0.2.53"} }, ""},
-				"mtu":        {func(r *types100.Result) { r.Interfaces[3].Mtu = 1400 }, "ip link set eth0 mtu 1400"},
+				}, "", ""},
+				"routes":     {func(r *types100.Result) { r.Routes = []*types.Route{{Dst: cidr(t, "192.0.2.0/24")}} }, "", ""},
+				"no routes":  {func(r *types100.Result) { r.Routes = nil }, "", ""},
+				"pod routes": {func(*types100.Result) {}, "ip route add 192.0.2.0/24 dev lo", ""},
+				"pod links":  {func(*types100.Result) {}, "ip link add later0 type bridge", ""},
+				"dns":        {func(r *types100.Result) { r.DNS.Nameservers = []string{"192.0.2.53"} }, "", ""},
+				"mtu":        {func(r *types100.Result) { r.Interfaces[3].Mtu = 1400 }, "ip link set eth0 mtu 1400", ""},
+				// A guard would hold the guest to the lladdr that it was given.
 				"mac": {func(r *types100.Result) {
 					r.Interfaces[3].Mac, r.Interfaces[4].Mac = "02:00:00:00:00:77", "02:00:00:00:00:77"
-				}, "ip link set eth0 address 02:00:00:00:00:77"},
+				}, "ip link set eth0 address 02:00:00:00:00:77", `, "guard": false`},
 			} {
 				t.Run(name, func(t *testing.T) {
 					p := s.newPod(t, "p")
-					a := s.attach(t, p, "eth0", s.switched())
+					a := s.attach(t, p, "eth0", s.switched(c.more))
 					if do := strings.Fields(c.run); len(do) > 0 {
 						p.Run(t, do[0], do[1:]...)
 					}

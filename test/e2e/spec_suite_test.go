@@ -122,9 +122,10 @@ func (s spec) blockOf(network, members string) string {
 	return strings.Replace(confOf(network, members), `"1.0.0"`, fmt.Sprintf("%q", s.version), 1)
 }
 
-// switched is a block that makes everything that a result can list.
-func (s spec) switched() string {
-	return s.block(createConf + `, "groups": {"web": 101}, "group": "web"`)
+// switched is a block that makes everything that a result can list, with more
+// members.
+func (s spec) switched(more ...string) string {
+	return s.block(createConf + `, "groups": {"web": 101}, "group": "web"` + strings.Join(more, ""))
 }
 
 func (s spec) has(first string) bool { return since(s.version, first) }

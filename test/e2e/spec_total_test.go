@@ -20,11 +20,7 @@ func TestSpecTotal(t *testing.T) {
 	for _, done := range conformance.ran {
 		quotes, ran = append(quotes, done.quotes...), append(ran, done.test)
 	}
-	for _, name := range suite(t) {
-		if !slices.Contains(ran, name) {
-			t.Skipf("%s did not run: the total is of the whole suite", name)
-		}
-	}
+	skipUnlessAll(t, "spec_*_test.go", "TestSpec", ran)
 	demands, strange := unquoted(specification(t), append(quotes, quotesOfOthers()...))
 	for _, demand := range demands {
 		t.Errorf("no test quotes: ...%s...", demand)
@@ -44,24 +40,24 @@ func TestSpecTotal(t *testing.T) {
 	t.Logf("%d sentences demand something of others", len(quotesOfOthers()))
 }
 
-// suite are the names of the suite's tests, as the source has them.
-func suite(t *testing.T) []string {
+// skipUnlessAll skips a test that sums up others unless all ran: those that
+// files have whose names begin so.
+func skipUnlessAll(t *testing.T, pattern, prefix string, ran []string) {
 	t.Helper()
-	files, err := filepath.Glob("spec_*_test.go")
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Skipf("the source is not here: %v", err)
 	}
-	var names []string
 	for _, file := range files {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, decl := range parsed.Decls {
-			if f, ok := decl.(*ast.FuncDecl); ok && strings.HasPrefix(f.Name.Name, "TestSpec") && f.Name.Name != t.Name() {
-				names = append(names, f.Name.Name)
+			f, ok := decl.(*ast.FuncDecl)
+			if ok && strings.HasPrefix(f.Name.Name, prefix) && f.Name.Name != t.Name() && !slices.Contains(ran, f.Name.Name) {
+				t.Skipf("%s did not run: the total is of all", f.Name.Name)
 			}
 		}
 	}
-	return names
 }

@@ -2,8 +2,12 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/test/cni"
 )
@@ -113,4 +117,32 @@ func (n *node) fillBridge(t *testing.T) {
 		}
 	}
 	n.RunInput(t, batch.String(), "ip", "-batch", "-")
+}
+
+// TestStatusWithoutClassifier: STATUS knows from the lists of modules that a
+// kernel has no cls_bpf, though it may open few files by then.
+func TestStatusWithoutClassifier(t *testing.T) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		t.Fatal(err)
+	}
+	for module, lacking := range map[string]bool{"kernel/net/sched/cls_u32.ko": true, "kernel/net/sched/cls_bpf.ko": false} {
+		dir := t.TempDir()
+		lists := filepath.Join(dir, "modules", unix.ByteSliceToString(name.Release[:]))
+		if err := os.MkdirAll(lists, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(lists, "modules.builtin"), "")
+		write(t, filepath.Join(lists, "modules.dep"), module+":\n")
+		n := newNode(t)
+		plugin := n.Wrap("unshare", "--mount", "sh", "-c",
+			fmt.Sprintf(`mount -t tmpfs none /sys/module && mount -t overlay -o lowerdir=%s:/usr/lib none /usr/lib && exec "$0"`, dir))
+		fault := plugin.Status(t, statusConf(createConf))
+		switch {
+		case lacking:
+			wantFault(t, fault, 50, "cls_bpf")
+		case fault != nil:
+			t.Errorf("with %s: %s", module, fault)
+		}
+	}
 }

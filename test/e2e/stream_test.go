@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -40,8 +41,9 @@ func stream(t *testing.T, from, to *netns.NS, address string, bytes int64) time.
 		}
 		done <- arrival{time.Since(start), err}
 	}()
-	var c net.Conn
-	from.Do(func() { c, err = net.DialTimeout("tcp", l.Addr().String(), answered) })
+	ctx, cancel := context.WithTimeout(t.Context(), answered)
+	defer cancel()
+	c, err := from.DialContext(ctx, "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	answered = 5 * time.Second        // an answer comes in this time, or never
+	answered = 30 * time.Second       // an answer comes in this time, or never
 	silence  = 300 * time.Millisecond // who has not answered by then does not
 )
 

@@ -122,7 +122,7 @@ func add5(t *testing.T, newNode func() *node, conf string, steps []cni.Step, f c
 		call.Args = "VMID=5"
 		_, fault := plugin.Add(t, call)
 		taken := trace.Steps()
-		if sameSteps(taken[:min(f.Step, len(taken))], steps) && (fault != nil) == (f.Step != 0) && fault.Killed() == f.Kill {
+		if sameSteps(taken[:min(f.Step, len(taken))], steps) && (fault != nil) == (f.Step != 0) && fault.Killed() == f.Kills() {
 			return n
 		}
 		t.Logf("%v: %v\n%s", f, fault, trace)
@@ -198,7 +198,7 @@ func TestVMPrivIfconfig(t *testing.T) {
 			t.Fatal("no address was added")
 		}
 		// The kernel carries them out in this order.
-		expect(t, "messages of the last send", slices.Compact(steps[i].Messages), []string{"RTM_NEWADDR", "RTM_SETLINK", "RTM_NEWROUTE"})
+		expect(t, "messages of the last send", slices.Compact(steps[i].Messages), []string{"RTM_NEWADDR", "RTM_SETLINK", "RTM_NEWROUTE", "RTM_NEWNEIGH"})
 	})
 	t.Run("switch not found", func(t *testing.T) {
 		n := newNode(t)

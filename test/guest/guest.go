@@ -119,7 +119,7 @@ func (g *Guest) run() {
 		n, err := g.tap.Read(buf)
 		if err != nil {
 			g.record.end()
-			if !errors.Is(err, os.ErrClosed) && !gone(err) {
+			if !errors.Is(err, os.ErrClosed) && !gone(err) && !detached(g.tap) {
 				g.err = err
 			}
 			return

@@ -10,7 +10,7 @@ import (
 // EchoOnce sends one echo request, never a second, from an address, by way of the gateway, with an identifier of the
 // caller's choice, and waits for its answer.
 func (g *Guest) EchoOnce(src, dst netip.Addr, id uint16) error {
-	const patience = 5 * time.Second
+	const patience = 30 * time.Second
 	mac, err := g.Resolve(g.nextHop(dst), patience)
 	if err != nil {
 		return fmt.Errorf("echo to %v: %w", dst, err)

@@ -102,10 +102,22 @@ func configure(fd int, name string, cfg Config) error {
 	return nil
 }
 
+// detached says that the link of an open tap was deleted. The kernel's word for that is EBADFD, but if Go's poller sees it
+// while nobody reads, the next read fails with an error that has no name.
+func detached(tap *os.File) bool {
+	raw, err := tap.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var answer error
+	err = raw.Control(func(fd uintptr) { answer = unix.IoctlIfreq(int(fd), unix.TUNGETIFF, new(unix.Ifreq)) })
+	return err == nil && errors.Is(answer, unix.EBADFD)
+}
+
 // awaitRunning waits until the kernel has noticed the carrier that opening gave the tap, which it does in the
 // background: until then it drops what goes to the tap. A tap that is down is left as it is.
 func awaitRunning(ns *netns.NS, name string) error {
-	const patience = 5 * time.Second
+	const patience = 30 * time.Second
 	for start := time.Now(); ; time.Sleep(time.Millisecond) {
 		link, err := find(ns, name)
 		if err != nil {

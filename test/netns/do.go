@@ -1,7 +1,9 @@
 package netns
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 
@@ -32,6 +34,12 @@ func (ns *NS) Do(f func()) {
 		}
 	}()
 	f()
+}
+
+// DialContext connects to an IP address from inside the namespace, as a net.Dialer does.
+func (ns *NS) DialContext(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	ns.Do(func() { conn, err = new(net.Dialer).DialContext(ctx, network, address) })
+	return conn, err
 }
 
 func enter(ns *os.File) error {

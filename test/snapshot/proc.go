@@ -124,15 +124,15 @@ func parseDevMcast(text string) (lines []string) {
 	return lines
 }
 
-// parseIGMP reads a row for each link, "2	eth0      :     1      V3", and below it one for each group, that begins with
-// the address, whose bytes are in the machine's order, and the number of users.
+// parseIGMP reads a row for each link, "2	eth0      :     1      V3", where a long name leaves no blank, and below it one
+// for each group, that begins with the address, whose bytes are in the machine's order, and the number of users.
 func parseIGMP(text string) (lines []string) {
 	dev := ""
 	for row := range strings.Lines(text) {
 		f := strings.Fields(row)
 		switch {
-		case len(f) >= 3 && f[2] == ":":
-			dev = f[1]
+		case len(f) >= 3 && f[2] == ":", len(f) >= 2 && strings.HasSuffix(f[1], ":"):
+			dev = strings.TrimSuffix(f[1], ":")
 		case len(f) >= 2 && dev != "" && strings.HasPrefix(row, "\t"):
 			if b, err := hex.DecodeString(f[0]); err == nil && len(b) == 4 {
 				slices.Reverse(b)

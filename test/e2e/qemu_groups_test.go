@@ -1,0 +1,61 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestQEMUGroups: the policies of docs/groups.md hold for guests that are Linux
+// under QEMU. Each is asked when it boots whom it reaches of those that run
+// already.
+func TestQEMUGroups(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
+	const metadata = "169.254.169.254"
+	for name, c := range map[string]struct {
+		policies []string
+		guests   []string          // in the order in which they boot
+		reach    map[string]string // by whom, of those before it and the metadata address
+	}{
+		"web, db and admin": {
+			[]string{"web may reach db", "Only admin reaches the metadata address"},
+			[]string{"db", "web", "admin"},
+			map[string]string{"db": "", "web": "db", "admin": metadata},
+		},
+		"tenants": {
+			[]string{"Tenants apart"},
+			[]string{"red1", "blue1", "red2"},
+			map[string]string{"red1": metadata, "blue1": metadata, "red2": "red1 " + metadata},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			ipBatch(t, n.Run, "address add "+metadata+"/32 dev lo\nlink set lo up\n")
+			for _, heading := range c.policies {
+				n.policy(t, heading)
+			}
+			booted := map[string]string{metadata: metadata} // names of addresses
+			for _, id := range c.guests {
+				p := n.newPod(t, id)
+				a := p.add(t, "eth0", conf(inSets("", strings.TrimRight(id, "12"))))
+				var dsts []string
+				for dst := range booted {
+					dsts = append(dsts, dst)
+				}
+				console := bootQEMU(t, p, a, "vmtap.ping="+strings.Join(dsts, ","))
+				for dst, whose := range booted {
+					answer := "no answer"
+					if strings.Contains(" "+c.reach[id]+" ", " "+whose+" ") {
+						answer = "answers"
+					}
+					wantLine(t, console, fmt.Sprintf("guest: ping %s: %s", dst, answer))
+				}
+				for _, addr := range addrs(a.guestConfig()) {
+					booted[addr.String()] = id
+				}
+			}
+		})
+	}
+}

@@ -33,31 +33,29 @@ func (s *Session) EnsureForwarding(req *config.Request, o *Observation) error {
 	if req.Local == nil || !req.Forward || o.forwarding4 {
 		return nil
 	}
-	stay, err := s.stayClosed()
-	if err != nil {
-		return err
-	}
 	if err := writeSysctl("ipv4/ip_forward", "1"); err != nil {
 		return err
 	}
-	return s.host.do(stay...)
+	return s.closeAgain()
 }
 
-// stayClosed returns what turns IPv4 forwarding off again for all links of
-// vmtap's that do not forward now.
-func (s *Session) stayClosed() ([]*message, error) {
+// closeAgain turns IPv4 forwarding off again for all of vmtap's links that are
+// tagged as closed. Looked up once the host forwards, no link can be missed: one
+// that is tagged later is closed in the same message. The tag and not their
+// forwarding tells them: that of a link that another ADD is making is 0, too.
+func (s *Session) closeAgain() error {
 	links, err := s.linksOfVMs()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var off []*message
 	for _, l := range links {
-		if _, ours := plan.HostLinkOfMember(l.name); ours && l.sysctl("forwarding") == 0 {
+		if _, ours := plan.HostLinkOfMember(l.name); ours && l.sysctl(plan.ClosedTag) == 1 {
 			c := change{sysctls: []plan.Sysctl{{Name: "forwarding", Value: 0}}}
 			off = append(off, setLink(l.index, l.name, c).allow(unix.ENODEV))
 		}
 	}
-	return off, nil
+	return s.host.do(off...)
 }
 
 // enables6 reports whether a request makes the host begin to forward IPv6.

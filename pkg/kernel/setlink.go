@@ -84,6 +84,8 @@ func devconf4(name string) int {
 		return 8
 	case "accept_source_route":
 		return 9
+	case plan.ClosedTag:
+		return 12
 	case "arp_announce":
 		return 18
 	case "arp_ignore":

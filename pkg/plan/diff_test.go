@@ -312,7 +312,7 @@ func TestDiffLines(t *testing.T) {
 		{"prefix route", func(s *State) { s.Gateway.Addrs[2].NoPrefixRoute = false }, []string{
 			"gateway vm5-gw0: address fe80::6440:503:0:1/128 noprefixroute is missing", "gateway vm5-gw0: address fe80::6440:503:0:1/128 should not be there",
 		}},
-		{"sysctl", func(s *State) { s.Gateway.Sysctls[1].Value = 2 }, []string{
+		{"sysctl", func(s *State) { s.Gateway.Sysctls[2].Value = 2 }, []string{
 			"gateway vm5-gw0: sysctl rp_filter = 1 is missing", "gateway vm5-gw0: sysctl rp_filter = 2 should not be there",
 		}},
 		{"route", func(s *State) { s.Gateway.Routes = nil }, []string{

@@ -191,6 +191,7 @@ func (l *Link) addLayer3(req *config.Request, guest Guest) {
 	l.Addrs = []Addr{{Prefix: netip.PrefixFrom(a.Host4, 31)}}
 	l.Sysctls = []Sysctl{
 		{"forwarding", boolValue(req.Forward)},
+		{ClosedTag, boolValue(!req.Forward)},
 		{"rp_filter", 1},
 		{"arp_ignore", 1},
 		{"arp_announce", 2},

@@ -135,6 +135,10 @@ type Sysctl struct {
 	Value uint32
 }
 
+// ClosedTag is the Sysctl by which a later ADD knows a link that shall not
+// forward: net.ipv4.conf.<link>.tag, to which the kernel gives no meaning.
+const ClosedTag = "tag"
+
 // Addr is an address of a link.
 type Addr struct {
 	Prefix        netip.Prefix

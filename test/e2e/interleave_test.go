@@ -331,3 +331,49 @@ func testFirstTwo(t *testing.T, name, block string, unlocked bool) {
 	}
 	t.Logf("%d orders", orders)
 }
+
+// TestForwardAtOnce: the same where the host does not forward when both begin,
+// so that one or both make it forward. Each link forwards as its own
+// configuration says.
+func TestForwardAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
+	for _, forward := range [][2]bool{{true, true}, {false, true}, {true, false}} {
+		t.Run(fmt.Sprintf("forward %t and %t", forward[0], forward[1]), func(t *testing.T) {
+			n := newNode(t)
+			call := func(n *node, i int) cni.Call {
+				return n.newPod(t, fmt.Sprint("p", i)).call("eth0", conf(fmt.Sprintf(`"forward": %t`, forward[i])))
+			}
+			plugin, trace := n.Traced()
+			if _, fault := plugin.Add(t, call(n, 0)); fault != nil {
+				t.Fatal(fault)
+			}
+			steps, orders := switchPoints(trace), 0
+			for i := 1; i <= steps; i++ {
+				for j := 0; j <= steps; j++ {
+					if !isTried(i*(steps+1)+j, 7) {
+						continue
+					}
+					orders++
+					n := newNode(t)
+					a, b := n.start(cni.ADD, call(n, 0), true), n.start(cni.ADD, call(n, 1), true)
+					about := fmt.Sprintf("%d and %d of %d steps", i, j, steps)
+					if _, err := interleave(a, b, i, j); err != nil {
+						t.Fatalf("%s: %v", about, err)
+					}
+					for _, p := range []*party{a, b} {
+						if p.outcome.fault != nil {
+							t.Errorf("%s: ADD: %s", about, p.outcome.fault)
+						}
+					}
+					rivals{}.wantSound(t, n, about, a, b)
+					if t.Failed() {
+						t.FailNow()
+					}
+				}
+			}
+			t.Logf("%d orders", orders)
+		})
+	}
+}

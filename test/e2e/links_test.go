@@ -169,7 +169,7 @@ func TestLayer3Sysctls(t *testing.T) {
 				layer3 = a.gateway()
 			}
 			for key, want := range map[string]string{
-				"forwarding": "1", "rp_filter": "1", "arp_ignore": "1", "arp_announce": "2", "send_redirects": "0",
+				"forwarding": "1", "tag": "0", "rp_filter": "1", "arp_ignore": "1", "arp_announce": "2", "send_redirects": "0",
 				"accept_redirects": "0", "accept_source_route": "0", "proxy_arp": "0", "accept_local": "0",
 			} {
 				expect(t, key, sysctl(t, n, "ipv4/conf/"+layer3+"/"+key), want)
@@ -187,6 +187,7 @@ func TestForwardFalse(t *testing.T) {
 	expect(t, "ip_forward", sysctl(t, n, "ipv4/ip_forward"), "0")
 	expect(t, "IPv6 forwarding", sysctl(t, n, "ipv6/conf/all/forwarding"), "0")
 	expect(t, "link's forwarding", sysctl(t, n, "ipv4/conf/"+a.hostLink()+"/forwarding"), "0")
+	expect(t, "link's tag", sysctl(t, n, "ipv4/conf/"+a.hostLink()+"/tag"), "1")
 	// A host that does not forward would take router advertisements.
 	expect(t, "link's accept_ra", sysctl(t, n, "ipv6/conf/"+a.hostLink()+"/accept_ra"), "0")
 }

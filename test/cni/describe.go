@@ -43,6 +43,14 @@ func describe(n notification, process int) (step Step, messages []message, ok bo
 		step.Call, step.Detail, step.Changes = "mkdirat", path(1), true
 	case unix.SYS_UNLINKAT:
 		step.Call, step.Detail, step.Changes = "unlinkat", path(1), true
+	case unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2:
+		step.Call, step.Detail, step.Changes = "renameat", path(3), true
+	case unix.SYS_LINKAT:
+		step.Call, step.Detail, step.Changes = "linkat", path(3), true
+	case unix.SYS_SYMLINKAT:
+		step.Call, step.Detail, step.Changes = "symlinkat", path(2), true
+	case unix.SYS_MKNODAT:
+		step.Call, step.Detail, step.Changes = "mknodat", path(1), true
 	case unix.SYS_FCHMODAT:
 		step.Call, step.Detail, step.Changes = "fchmodat", path(1), true
 	case unix.SYS_MOUNT:

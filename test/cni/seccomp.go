@@ -97,6 +97,7 @@ func watch() []unix.SockFilter {
 	for _, nr := range []uint32{
 		unix.SYS_SENDMSG, unix.SYS_SENDTO, unix.SYS_SENDMMSG, unix.SYS_IOCTL, unix.SYS_SETNS, unix.SYS_UNSHARE,
 		unix.SYS_SOCKET, unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_FCHMODAT, unix.SYS_PWRITE64, unix.SYS_WRITEV,
+		unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT, unix.SYS_SYMLINKAT, unix.SYS_MKNODAT,
 		unix.SYS_MOUNT, unix.SYS_UMOUNT2,
 	} {
 		on(nr, ask)

@@ -30,6 +30,7 @@ func newCrashWorld(t *testing.T, s crashScenario) *crashWorld {
 	if s.node != nil {
 		newNode = s.node
 	}
+	adoptOrphans(t)
 	w := &crashWorld{T: t, crashScenario: s, n: newNode(t), leases: newPool(t)}
 	block := s.block
 	if s.leased != "" {
@@ -133,6 +134,7 @@ func (w *crashWorld) wantSame(about string) {
 	if err != nil || len(files) > 1 || len(files) == 1 && files[0].Name() != "lock" {
 		w.Errorf("leak: /run/vmtap holds %v, %v, after %s", files, err, about)
 	}
+	w.wantNoChildren(about)
 }
 
 // addSteps are the calls of an ADD, and the identity that it gives the VM.
@@ -143,6 +145,7 @@ func (w *crashWorld) addSteps() (steps []cni.Step, identity string) {
 	if fault != nil {
 		w.Fatalf("ADD: %s", fault)
 	}
+	wantOwnFiles(w.T, trace.Steps())
 	w.del(w.call.With(stdout), "the first ADD")
 	a, identity := w.add("again")
 	a.del()
@@ -196,6 +199,7 @@ func (w *crashWorld) delSteps(late bool) []cni.Step {
 	if fault := traced.Del(w.T, call); fault != nil {
 		w.Fatalf("DEL: %s", fault)
 	}
+	wantOwnFiles(w.T, trace.Steps())
 	done("DEL")
 	return trace.Steps()
 }

@@ -1,0 +1,69 @@
+package plan
+
+import (
+	"strings"
+
+	"github.com/vmtap/vmtap/pkg/vmid"
+)
+
+// Answering is the link on which a guest asks for its addresses, the gateway if
+// there is one, else the host link, with what it and the host link show of the
+// guest.
+type Answering struct {
+	Name    string
+	Index   int32
+	LLAddr  vmid.LLAddr // the link's
+	MTU     int
+	Addrs   vmid.Addrs
+	Guest   vmid.LLAddr // the guest's lladdr, zero if nothing says it
+	Network string
+	VMName  string // "" if the description does not say it
+}
+
+// IsAnswering reports whether a link with this name and these altnames can be
+// one on which a guest asks, and returns its host link's name.
+func IsAnswering(name string, altNames []string) (hostLink string, ok bool) {
+	if hostLink, ok = HostLinkOfMember(name); !ok || !IsOwned(altNames) {
+		return "", false
+	}
+	return hostLink, true
+}
+
+// NetworkOf returns the network of a host link, "" if its altnames name none.
+func NetworkOf(altNames []string) string {
+	for _, a := range altNames {
+		if network, ok := networkOf(a); ok {
+			return network
+		}
+	}
+	return ""
+}
+
+// GuestOf returns the lladdr that a host link's altnames claim on a switch, zero
+// if they claim none.
+func GuestOf(altNames []string) vmid.LLAddr {
+	for _, a := range altNames {
+		digits, bridge, ok := strings.Cut(a, ".lladdr.")
+		if !ok || bridge == "" || len(digits) != 12 {
+			continue
+		}
+		pairs := make([]string, 0, 6)
+		for i := 0; i < len(digits); i += 2 {
+			pairs = append(pairs, digits[i:i+2])
+		}
+		if guest, err := vmid.ParseLLAddr(strings.Join(pairs, ":")); err == nil {
+			return guest
+		}
+	}
+	return vmid.LLAddr{}
+}
+
+// DescribedVM returns the VM's name in a host link's description, "" if it is
+// not one of vmtap's. Descriptions are for people: nothing may be decided by it.
+func DescribedVM(hostLink, alias string) string {
+	name, ok := strings.CutPrefix(alias, hostLink+"-")
+	if !ok {
+		return ""
+	}
+	return name
+}

@@ -40,11 +40,12 @@ func NetworkOf(altNames []string) string {
 }
 
 // GuestOf returns the lladdr that a host link's altnames claim on a switch, zero
-// if they claim none.
+// if they claim none. An attachment's name, whose container id may look like
+// such a claim, has an '@'.
 func GuestOf(altNames []string) vmid.LLAddr {
 	for _, a := range altNames {
 		digits, bridge, ok := strings.Cut(a, ".lladdr.")
-		if !ok || bridge == "" || len(digits) != 12 {
+		if !ok || bridge == "" || len(digits) != 12 || strings.ContainsAny(a, "@:") {
 			continue
 		}
 		pairs := make([]string, 0, 6)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/insomniacslk/dhcp/dhcpv4"
 	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/test/guest"
@@ -97,7 +99,8 @@ func (a *attachment) bareSystem(p *pod) *netns.NS {
 	ns, tap := a.tap(p)
 	s := guest.System(a.t, ns, tap, guest.Config{LLAddr: a.guestConfig().LLAddr})
 	s.Run(a.t, "ip", "link", "set", "eth0", "down")
-	s.Run(a.t, "ip", "link", "set", "eth0", "addrgenmode", "eui64", "up")
+	s.Run(a.t, "ip", "link", "set", "eth0", "addrgenmode", "eui64")
+	s.Run(a.t, "ip", "link", "set", "eth0", "up")
 	return s
 }
 
@@ -132,4 +135,192 @@ ip route add default via $router
 			n.Run(t, "ping", "-c1", "-W10", own)
 		})
 	}
+}
+
+// away runs a script in a guest where it changes no file and no name of this machine's: what clients write is in memory
+// and gone with it.
+func away(t *testing.T, m *netns.NS, script string) string {
+	t.Helper()
+	const mounts = `set -e
+mount -t tmpfs tmpfs /run
+mount -t sysfs -o ro sysfs /sys
+mkdir /run/etc /run/work
+mount -t overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work overlay /etc
+for d in /var/lib/dhcp /var/lib/dhcpcd; do [ ! -d $d ] || mount -t tmpfs tmpfs $d; done
+`
+	return m.Run(t, "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "sh", "-c", mounts+script)
+}
+
+// networkd begins systemd-networkd, which goes on, and waits until it is done.
+const networkd = `mkdir -p /etc/systemd/network /run/systemd/netif
+chown systemd-network: /run/systemd/netif
+printf '[Match]\nName=eth0\n[Network]\nDHCP=yes\n' >/etc/systemd/network/10-eth0.network
+/lib/systemd/systemd-networkd 2>&1 &
+for i in $(seq 600); do
+	grep -q '^DNS=.*192.0.2.53.*2001:db8::53' /run/systemd/netif/links/2 2>/dev/null && break
+	sleep .1
+done
+sed -n 's/^DNS=//p' /run/systemd/netif/links/2 | tr ' ' '\n' | sed 's/^/nameserver /' >/etc/resolv.conf`
+
+// TestAnswerClients has each client get the guest its address, by the router's advertisements where it is IPv6. The
+// guest's kernel and programs are told nothing else. docs/guest-addresses.md says which clients these are.
+func TestAnswerClients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
+	page, err := os.ReadFile("../../docs/guest-addresses.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes := map[bool]string{true: "yes |", false: "|"}
+	const show = "\nip -o address show dev eth0 scope global; ip route; ip -6 route; cat /etc/resolv.conf"
+	for _, c := range []struct {
+		name, script string
+		ipv4, ipv6   bool
+	}{
+		{"dhclient -4", "dhclient -4 -1 eth0", true, false},
+		{"dhclient -6", "dhclient -6 -1 eth0", false, true},
+		{"systemd-networkd", networkd, true, true},
+		{"dhcpcd", "dhcpcd --oneshot --waitip=4 --waitip=6 --timeout 60 eth0", true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if row := fmt.Sprintf("\n| %s | %s %s\n", c.name, yes[c.ipv4], yes[c.ipv6]); !strings.Contains(string(page), row) {
+				t.Errorf("docs/guest-addresses.md has no row %q", row)
+			}
+			n := newNode(t)
+			n.answers(t, confDir(t, `, "dns": {"nameservers": ["192.0.2.53", "2001:db8::53"], "domain": "example.org"}`))
+			p := n.newPod(t, "p")
+			a := p.add(t, "eth0", conf(createConf))
+			cfg := a.guestConfig()
+			m := a.bareSystem(p)
+			settle(t, m) // dhclient does not wait for the link-local address
+			out := away(t, m, c.script+show)
+			var want []string
+			if c.ipv4 {
+				want = append(want, cfg.Addr4.String(), "default via "+cfg.Gateway4.String(), "nameserver 192.0.2.53")
+			}
+			if c.ipv6 {
+				want = append(want, cfg.Addr6.Addr().String()+"/", "default via "+gatewayLinkLocal(cfg).String(), "nameserver 2001:db8::53")
+			}
+			for _, w := range want {
+				if !strings.Contains(out, w) {
+					t.Errorf("no %q:\n%s", w, out)
+				}
+			}
+		})
+	}
+}
+
+// askUdhcpc demands that busybox's DHCP client gets an address, and says how long that took.
+func (a *attachment) askUdhcpc(m *netns.NS) time.Duration {
+	a.t.Helper()
+	begin := time.Now()
+	// Without its script, it only says what it was given.
+	out := m.Run(a.t, "sh", "-c", "busybox udhcpc -i eth0 -n -q -t 60 -T 1 -s /bin/true 2>&1")
+	if own := a.guestConfig().Addr4.Addr().String(); !strings.Contains(out, "lease of "+own+" obtained") {
+		a.t.Errorf("udhcpc got no lease of %s:\n%s", own, out)
+	}
+	return time.Since(begin)
+}
+
+// TestAnswerRestarted: whether vmtapd comes after the VM, is killed and comes again, or runs twice, a guest is answered.
+// It gave up all rights before it answered.
+func TestAnswerRestarted(t *testing.T) {
+	n := newNode(t)
+	p := n.newPod(t, "p")
+	a := p.add(t, "eth0", conf(createConf))
+	m := a.bareSystem(p)
+	dir := confDir(t, "")
+	r := n.answers(t, dir)
+	a.askUdhcpc(m)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"CapPrm:\t0000000000000000\n", "CapEff:\t0000000000000000\n", "NoNewPrivs:\t1\n"} {
+		if !strings.Contains(string(status), want) {
+			t.Errorf("vmtapd at work has no %q:\n%s", want, status)
+		}
+	}
+	if err := r.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = r.cmd.Wait()
+	second, third := n.answers(t, dir), n.answers(t, dir)
+	a.askUdhcpc(m)
+	for _, r := range []*responder{second, third} {
+		r.await(t, "dhcpv4 ack")
+	}
+}
+
+// TestAnswerRDomain: in a VRF as elsewhere.
+func TestAnswerRDomain(t *testing.T) {
+	n := newVRFNode(t)
+	n.answers(t, confDir(t, ""))
+	p := n.newPod(t, "p")
+	a := p.add(t, "eth0", conf(inRDomains("bridge0", "10", "20")))
+	a.askUdhcpc(a.bareSystem(p))
+}
+
+// discover is a DHCP client's first message, from a NIC and with what it says is its own.
+func discover(t *testing.T, nic, chaddr guest.MAC) []byte {
+	t.Helper()
+	m, err := dhcpv4.NewDiscovery(chaddr[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := guest.UDP{SrcPort: 68, DstPort: 67, Payload: m.ToBytes()}
+	ip := u.Packet(netip.IPv4Unspecified(), netip.MustParseAddr("255.255.255.255"))
+	return guest.Ethernet{Dst: guest.Broadcast, Src: nic, Type: ip.EtherType(), Payload: ip.Marshal()}.Marshal()
+}
+
+// TestAnswerHostile: a guest that nothing guards asks as another VM, and then as fast as it can. It learns nothing of the
+// other, and the other is answered all the while.
+func TestAnswerHostile(t *testing.T) {
+	n := newNode(t)
+	r := n.answers(t, confDir(t, ""))
+	q := n.newPod(t, "q")
+	victim := q.add(t, "eth0", conf(createConf))
+	m := victim.bareSystem(q)
+	p := n.newPod(t, "p")
+	a := p.add(t, "eth0", conf(createConf+`, "guard": false, "locked": false`))
+	g := a.boot(p)
+	own, other := g.LLAddr(), victim.guestConfig().LLAddr
+
+	answers := func() int { return strings.Count(r.log.String(), "dhcpv4 offer") }
+	for what, frame := range map[string][]byte{
+		"another's chaddr": discover(t, own, other), "another's NIC": discover(t, other, own), "all another's": discover(t, other, other),
+	} {
+		before := strings.Count(r.log.String(), "not answered")
+		if err := g.Send(frame); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, what+" to be looked at", func() bool { return strings.Count(r.log.String(), "not answered") > before })
+		if got := answers(); got != 0 {
+			t.Errorf("%s: answered", what)
+		}
+	}
+	if err := g.Send(discover(t, own, own)); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "an answer to its own", func() bool { return answers() == 1 })
+
+	alone := victim.askUdhcpc(m)
+	stop, done := make(chan struct{}), make(chan int)
+	go func() {
+		frame := discover(t, own, own)
+		for sent := 0; ; sent++ {
+			select {
+			case <-stop:
+				done <- sent
+				return
+			default:
+				_ = g.Send(frame)
+			}
+		}
+	}()
+	r.await(t, "too many questions")
+	beside := victim.askUdhcpc(m)
+	close(stop)
+	t.Logf("answered in %v alone, in %v beside a flood of %d questions", alone, beside, <-done)
 }

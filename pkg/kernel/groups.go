@@ -15,18 +15,18 @@ import (
 // after the claim, so that the names are the attachment's, and before a link is
 // up: no packet passes that a group's rule would have stopped.
 //
-// Whoever wants no sets must not have a dead one's groups either. Where there
-// are none it costs two questions.
+// Whoever wants no sets must not have a dead one's groups either. On a node
+// without tables for them that costs one look.
 func (s *Session) EnterGroups(state *plan.State) error {
 	if state.HostLink.Name == "" {
 		return nil
 	}
-	switch has, err := s.hasNFT(); {
+	switch has, tables, err := s.hasGroupTables(); {
 	case err != nil:
 		return err
 	case !has && len(state.Memberships) > 0:
 		return errNoGroups(unix.EPROTONOSUPPORT)
-	case !has:
+	case !tables && len(state.Memberships) == 0:
 		return nil
 	}
 	missing := false
@@ -101,14 +101,28 @@ func errNoGroups(err error) error {
 
 // hasNFT reports whether the kernel has nftables.
 func (s *Session) hasNFT() (bool, error) {
+	has, _, err := s.hasGroupTables()
+	return has, err
+}
+
+// hasGroupTables reports whether the kernel has nftables, and whether there is a
+// table of vmtap's, in which groups could have sets.
+func (s *Session) hasGroupTables() (has, tables bool, err error) {
 	c, err := s.openNFT()
 	if err == nil {
-		err = c.do(getGeneration(new(uint32)))
+		batch := []*message{getGeneration(new(uint32))}
+		for _, family := range groupFamilies() {
+			batch = append(batch, getNFTOf(familyNumber(family), unix.NFT_MSG_GETTABLE, 0, []nftAttr{tableAttr()}, "name", func([]byte) error {
+				tables = true
+				return nil
+			}))
+		}
+		err = c.do(batch...)
 	}
 	if err != nil && lacksNFT(err) {
-		return false, nil
+		return false, false, nil
 	}
-	return err == nil, err
+	return err == nil, tables, err
 }
 
 // readGroups returns in which sets the attachment's links stand.
@@ -116,7 +130,7 @@ func (s *Session) readGroups(want *plan.State) ([]plan.Membership, error) {
 	if want.HostLink.Name == "" {
 		return nil, nil
 	}
-	if has, err := s.hasNFT(); err != nil || !has {
+	if _, there, err := s.hasGroupTables(); err != nil || !there {
 		return nil, err
 	}
 	tables, err := readGroupTables(s.nft)

@@ -27,7 +27,7 @@ func TestQEMUGuestInRDomain(t *testing.T) {
 	for i, dst := range reached {
 		pings[i] = dst.String()
 	}
-	console := bootQEMU(t, p, a, "vmtap.ping="+strings.Join(append(pings, hostAddr4), ","))
+	console := bootQEMU(t, p, a, "vmtap.ping="+strings.Join(pings, ","), "vmtap.noping="+hostAddr4)
 	for _, dst := range pings {
 		wantLine(t, console, "guest: ping "+dst+": answers")
 	}

@@ -47,6 +47,10 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	// What is not there when rights are given up cannot be read later.
+	if err := os.MkdirAll(*dir, 0o755); err != nil {
+		return errors.Join(fmt.Errorf("make the directory of configurations: %w", err), r.Close())
+	}
 	// From here on it has what it opened, and may read the configurations.
 	if _, err := confine.Process(confine.Limits{Files: []confine.File{{Path: *dir, Access: confine.Read | confine.List}}}); err != nil {
 		return errors.Join(fmt.Errorf("give up rights: %w", err), r.Close())

@@ -52,7 +52,7 @@ func (s *Session) answering(l *link) (*plan.Answering, error) {
 		return nil, err
 	}
 	a := &plan.Answering{
-		Name: l.name, Index: l.index, LLAddr: l.lladdr, MTU: l.mtu,
+		Name: l.name, Index: l.index, LLAddr: l.lladdr, MTU: l.mtu, Up: l.up,
 		Guest:   plan.GuestOf(hostLink.altNames),
 		Network: plan.NetworkOf(hostLink.altNames),
 		VMName:  plan.DescribedVM(hostLink.name, hostLink.alias),

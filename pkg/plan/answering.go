@@ -14,6 +14,7 @@ type Answering struct {
 	Index   int32
 	LLAddr  vmid.LLAddr // the link's
 	MTU     int
+	Up      bool
 	Addrs   vmid.Addrs
 	Guest   vmid.LLAddr // the guest's lladdr, zero if nothing says it
 	Network string

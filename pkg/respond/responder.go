@@ -193,6 +193,9 @@ func (r *Responder) advertiseAll() {
 		return
 	}
 	for _, link := range links {
+		if !link.Up {
+			continue
+		}
 		if frame, kind := r.guest(link, nil).Advertise(); kind != answer.None {
 			r.send(link, frame, kind)
 		}

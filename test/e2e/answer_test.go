@@ -104,6 +104,22 @@ func (a *attachment) bareSystem(p *pod) *netns.NS {
 	return s
 }
 
+// udhcpc runs busybox's DHCP client once. It returns what that was given, as NAME=VALUE lines, and has made use of it.
+func udhcpc(t *testing.T, m *netns.NS) string {
+	t.Helper()
+	script := filepath.Join(t.TempDir(), "script")
+	write(t, script, `#!/bin/sh
+[ "$1" = bound ] || exit 0
+env | grep -E '^(ip|mask|router|dns|domain|hostname|mtu|serverid)=' | sort
+ip address replace $ip/$mask dev $interface
+ip route replace default via $router
+`)
+	if err := os.Chmod(script, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return m.Run(t, "busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-t", "60", "-T", "1", "-s", script)
+}
+
 // TestAnswerUdhcpc: a machine whose only program is busybox's DHCP client gets its address, and the host's ping.
 func TestAnswerUdhcpc(t *testing.T) {
 	for name, block := range map[string]string{"pod": "", "switch": createConf, "host": `"placement": "host"`} {
@@ -113,18 +129,8 @@ func TestAnswerUdhcpc(t *testing.T) {
 			p := n.newPod(t, "p")
 			a := p.add(t, "eth0", conf(block))
 			m := a.bareSystem(p)
+			out := udhcpc(t, m)
 			c := a.guestConfig()
-			script := filepath.Join(t.TempDir(), "script")
-			write(t, script, `#!/bin/sh
-[ "$1" = bound ] || exit 0
-env | grep -E '^(ip|mask|subnet|router|dns|domain|hostname|lease|mtu|serverid)=' | sort
-ip address add $ip/$mask dev $interface
-ip route add default via $router
-`)
-			if err := os.Chmod(script, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			out := m.Run(t, "busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-t", "20", "-s", script)
 			host, own := c.Gateway4.String(), c.Addr4.Addr().String()
 			for _, want := range []string{"ip=" + own, "mask=31", "router=" + host, "serverid=" + host, "dns=192.0.2.53", "domain=example.org", "hostname=p"} {
 				if !strings.Contains(out, want+"\n") {
@@ -211,14 +217,12 @@ func TestAnswerClients(t *testing.T) {
 	}
 }
 
-// askUdhcpc demands that busybox's DHCP client gets an address, and says how long that took.
+// askUdhcpc demands that busybox's DHCP client gets the guest's address, and says how long that took.
 func (a *attachment) askUdhcpc(m *netns.NS) time.Duration {
 	a.t.Helper()
 	begin := time.Now()
-	// Without its script, it only says what it was given.
-	out := m.Run(a.t, "sh", "-c", "busybox udhcpc -i eth0 -n -q -t 60 -T 1 -s /bin/true 2>&1")
-	if own := a.guestConfig().Addr4.Addr().String(); !strings.Contains(out, "lease of "+own+" obtained") {
-		a.t.Errorf("udhcpc got no lease of %s:\n%s", own, out)
+	if out, own := udhcpc(a.t, m), a.guestConfig().Addr4.Addr().String(); !strings.Contains(out, "ip="+own+"\n") {
+		a.t.Errorf("udhcpc did not get %s:\n%s", own, out)
 	}
 	return time.Since(begin)
 }
@@ -250,6 +254,30 @@ func TestAnswerRestarted(t *testing.T) {
 	a.askUdhcpc(m)
 	for _, r := range []*responder{second, third} {
 		r.await(t, "dhcpv4 ack")
+	}
+}
+
+// TestAnswerChanged: a network that is configured after vmtapd began, in a directory that was not there, is known, and so
+// is each change. A guest that is not there to be told, because its interface is down, is not an error.
+func TestAnswerChanged(t *testing.T) {
+	n := newNode(t)
+	dir := filepath.Join(t.TempDir(), "net.d")
+	n.newPod(t, "down").add(t, "eth0", conf(`"up": false`))
+	r := n.answers(t, dir)
+	p := n.newPod(t, "p")
+	m := p.add(t, "eth0", localConf).bareSystem(p)
+	if out := udhcpc(t, m); strings.Contains(out, "dns=") {
+		t.Errorf("a network that is not configured has a DNS server:\n%s", out)
+	}
+	for _, server := range []string{"192.0.2.1", "192.0.2.22"} {
+		write(t, filepath.Join(dir, "10-vmnet.conflist"), fmt.Sprintf(
+			`{"cniVersion": "1.0.0", "name": "vmnet", "plugins": [{"type": "vmtap", "dns": {"nameservers": [%q]}}]}`, server))
+		if out := udhcpc(t, m); !strings.Contains(out, "dns="+server+"\n") {
+			t.Errorf("udhcpc got no dns=%s:\n%s", server, out)
+		}
+	}
+	if strings.Contains(r.log.String(), "ERROR") {
+		t.Errorf("vmtapd:\n%s", r.log)
 	}
 }
 

@@ -91,9 +91,13 @@ func (s *Session) lockGarbage(c *config.Collection, a config.Attachment) (attach
 		return attachmentLinks{}, err
 	}
 	links, err := s.findAttachment(a)
-	if err == nil && links.hostLink != nil && !c.Known {
-		var alive bool
-		if alive, err = s.isWhole(links.hostLink, a.IfName); alive {
+	if err == nil && links.hostLink != nil {
+		// One that is listed was added since the dump, over a dead gateway.
+		alive := c.Has(a.ContainerID, a.IfName)
+		if !c.Known {
+			alive, err = s.isWhole(links.hostLink, a.IfName)
+		}
+		if alive {
 			links = attachmentLinks{}
 		}
 	}

@@ -80,6 +80,22 @@ func isTried(number, every int) bool {
 
 const toTheEnd = 1 << 30
 
+// advanceTo lets a call go on until it is before such a step.
+func (p *party) advanceTo(t *testing.T, is func(cni.Step) bool) {
+	t.Helper()
+	for steps := 0; ; steps = 1 {
+		p.advance(steps)
+		switch {
+		case p.ended:
+			t.Fatalf("%s came to no such step: %s, %v", p.command, p.outcome.fault, p.outcome.err)
+		case p.held == nil:
+			t.Fatalf("%s waits for a lock", p.command)
+		case is(p.held.Step):
+			return
+		}
+	}
+}
+
 // interleave runs two calls: one takes some steps, the other some, the first
 // the rest, the other the rest. Where one waits for the other's lock, the other
 // goes on. It returns which ended last.
@@ -330,6 +346,26 @@ func testFirstTwo(t *testing.T, name, block string, unlocked bool) {
 		}
 	}
 	t.Logf("%d orders", orders)
+}
+
+// TestGCMeetsReplacement: what a GC took for dead when it looked may be whole
+// when it comes to delete it.
+func TestGCMeetsReplacement(t *testing.T) {
+	n := newNode(t)
+	p := n.newPod(t, "p")
+	a := p.add(t, "eth0", switchConf)
+	n.Run(t, "ip", "link", "del", a.hostLink())
+	p.Run(t, "ip", "link", "del", "eth0")
+	gc := n.start(cni.GC, gcConf("vmnet", valid("p@eth0")), false)
+	gc.advanceTo(t, func(s cni.Step) bool { return s.Call == "fcntl" })
+	again := p.add(t, "eth0", switchConf)
+	gc.advance(toTheEnd)
+	if o := gc.outcome; o.fault != nil || o.err != nil {
+		t.Errorf("GC: %s, %v", o.fault, o.err)
+	}
+	if fault := n.Check(t, again.call); fault != nil {
+		t.Errorf("CHECK of what the runtime lists: %s", fault)
+	}
 }
 
 // TestForwardAtOnce: the same where the host does not forward when both begin,

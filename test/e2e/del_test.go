@@ -274,6 +274,25 @@ func TestClaimGoesToAnIdleSibling(t *testing.T) {
 	release()
 }
 
+// TestClaimStaysInTheVM: where a host link that held the vmid was deleted by
+// hand, another VM may have come to the vmid. Its claim is not the other's when
+// it goes.
+func TestClaimStaysInTheVM(t *testing.T) {
+	n := newNode(t)
+	block := conf(`"vmid": {"range": "5"}`)
+	p, q := n.newPod(t, "p"), n.newPod(t, "q")
+	first, second := p.add(t, "eth0", block), p.add(t, "net1", block)
+	n.Run(t, "ip", "link", "del", first.hostLink())
+	other := q.add(t, "eth0", block)
+	expect(t, "host link of the other VM", other.hostLink(), "vm5-if0")
+	other.del()
+	if got := n.link(t, second.hostLink()).AltNames; slices.Contains(got, "vm5") || slices.Contains(got, "pod:q") {
+		t.Errorf("the altnames of another VM's host link are %v", got)
+	}
+	second.del()
+	n.noVMLinks(t)
+}
+
 // holdLock takes a byte of vmtap's lock, as another call would.
 func holdLock(t *testing.T, offset int64) (release func()) {
 	t.Helper()

@@ -155,8 +155,10 @@ func (s *Session) refuseRoute(r *route, prefix netip.Prefix, key string) error {
 
 // createHostLink makes the host link, which is the claim.
 func (s *Session) createHostLink(containerID string, state *plan.State) error {
-	if err := s.deleteDeadGateway(state.Claim.DeadGateway); err != nil {
-		return err
+	for _, dead := range []string{state.Claim.DeadGateway, state.Claim.OwnDeadGateway} {
+		if err := s.deleteDeadGateway(dead); err != nil {
+			return err
+		}
 	}
 	if len(state.Memberships) > 0 { // after the link, whose name then is free
 		s.undo.add("leave the sets of groups", func() error { return s.leaveGroups(state.HostLink.Name) })

@@ -249,6 +249,23 @@ func TestDeadGateway(t *testing.T) {
 	n.noVMLinks(t)
 }
 
+// TestOwnDeadGateway: nor is one that the attachment's own ADD left, which was
+// killed, though the next ADD makes another vmid's.
+func TestOwnDeadGateway(t *testing.T) {
+	n := newNode(t)
+	call := n.newPod(t, "p").call("eth0", hostConf)
+	call.Args = "VMID=5"
+	killed := n.start(cni.ADD, call, false)
+	killed.advanceTo(t, func(s cni.Step) bool { return s.Detail == "TUNSETPERSIST" })
+	killed.kill(t)
+	n.link(t, "vm5-gw0") // the tap went with the process
+	call.Args = "VMID=6"
+	a := n.add(t, call)
+	expect(t, "links", n.hostLinks(t), []string{"vm6-gp0", "vm6-gw0", "vm6-if0"})
+	a.del()
+	n.noVMLinks(t)
+}
+
 // TestClaimGoesToAnIdleSibling: the VM's claim is not moved to an interface
 // that another call works on, which may be its DEL, if there is another.
 func TestClaimGoesToAnIdleSibling(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vmtap/vmtap/test/cni"
 )
 
@@ -79,6 +81,24 @@ func isTried(number, every int) bool {
 }
 
 const toTheEnd = 1 << 30
+
+// kill kills a call that is held before a step.
+func (p *party) kill(t *testing.T) {
+	t.Helper()
+	if err := p.held.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.held, p.ended, p.outcome = nil, true, <-p.result
+	if p.outcome.err != nil || !p.outcome.fault.Killed() {
+		t.Fatalf("%s: %s, %v, want it killed", p.command, p.outcome.fault, p.outcome.err)
+	}
+}
+
+// fail has the step before which a call is held fail.
+func (p *party) fail(err unix.Errno) {
+	p.held.Fail(err)
+	p.held = nil
+}
 
 // advanceTo lets a call go on until it is before such a step.
 func (p *party) advanceTo(t *testing.T, is func(cni.Step) bool) {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -366,6 +367,56 @@ func testFirstTwo(t *testing.T, name, block string, unlocked bool) {
 		}
 	}
 	t.Logf("%d orders", orders)
+}
+
+// TestADDMeetsLastDEL: an interface that is added while the VM's only other one
+// goes has the VM's vmid, and is known by it. DEL, GC and the undo of an ADD
+// that fails find no sibling when they look.
+func TestADDMeetsLastDEL(t *testing.T) {
+	deletes := func(s cni.Step) bool { return slices.Contains(s.Messages, "RTM_DELLINK") }
+	for name, begin := range map[string]func(n *node, p *pod) *party{
+		"DEL": func(n *node, p *pod) *party {
+			going := n.start(cni.DEL, p.add(t, "eth0", switchConf).call, false)
+			going.advanceTo(t, deletes)
+			return going
+		},
+		"GC": func(n *node, p *pod) *party {
+			p.add(t, "eth0", switchConf)
+			going := n.start(cni.GC, gcConf("vmnet", valid("p@net1")), false)
+			going.advanceTo(t, deletes)
+			return going
+		},
+		"undo": func(n *node, p *pod) *party {
+			going := n.start(cni.ADD, p.call("eth0", switchConf), false)
+			going.advanceTo(t, func(s cni.Step) bool { return s.Detail == "TUNSETPERSIST" })
+			going.fail(unix.ENOSPC)
+			going.advanceTo(t, deletes) // the gateway
+			going.advance(1)
+			going.advanceTo(t, deletes)
+			return going
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			p := n.newPod(t, "p")
+			going := begin(n, p)
+			added := n.start(cni.ADD, p.call("net1", switchConf), false)
+			added.advance(toTheEnd)
+			going.advance(toTheEnd)
+			added.advance(toTheEnd)
+			if o := added.outcome; o.fault != nil || o.err != nil {
+				t.Fatalf("ADD: %s, %v", o.fault, o.err)
+			}
+			if fault := n.Check(t, added.call.With(added.outcome.stdout)); fault != nil {
+				t.Errorf("CHECK: %s", fault)
+			}
+			holder, link := n.link(t, "pod:p"), n.link(t, "p@net1")
+			expect(t, "holder of the vmid", holder.Name, link.Name)
+			if !added.waited {
+				t.Error("ADD did not wait until the other interface had gone")
+			}
+		})
+	}
 }
 
 // TestGCMeetsReplacement: what a GC took for dead when it looked may be whole

@@ -57,11 +57,16 @@ func Explore[S comparable, A any](start S, next func(S, func(A, S)), visit func(
 // Way returns the actions of a shortest way to a state.
 func (g *Graph[S, A]) Way(to int) []A {
 	way := make([]A, g.depth[to])
-	for at := to; g.from[at] >= 0; at = int(g.from[at]) {
-		way[g.depth[at]-1] = g.by[at]
+	for at := to; at != 0; {
+		from, by := g.Before(at)
+		way[g.depth[at]-1] = by
+		at = from
 	}
 	return way
 }
+
+// Before is the state before another on its way, and the action between them.
+func (g *Graph[S, A]) Before(to int) (from int, by A) { return int(g.from[to]), g.by[to] }
 
 func (g *Graph[S, A]) String() string {
 	return fmt.Sprintf("%d states, %d transitions, depth %d", len(g.States), g.Transitions, g.Depth)

@@ -5,7 +5,12 @@ func (r *Rules) collect(s *State, call int8) bool {
 	c := &s.Calls[call]
 	switch c.At {
 	case Dump:
-		c.Suspects = r.suspects(s, c)
+		r.dump(s, c, false)
+		c.At = DumpTaps
+	case DumpTaps:
+		r.dump(s, c, true)
+		c.Suspects = r.suspects(c)
+		c.Todo, c.Holders = 0, 0
 		c.At = TryLocks
 	case TryLocks:
 		a := c.Suspects.first()
@@ -59,14 +64,27 @@ func (r *Rules) collect(s *State, call int8) bool {
 
 // suspects are the attachments that look as if they were to go: of host links
 // that the runtime does not list, and of gateways without a host link.
-func (r *Rules) suspects(s *State, c *Call) (all Set) {
+func (r *Rules) suspects(c *Call) (all Set) {
 	for a := range r.attachments() {
-		link, gateway := s.byAttachment(a), s.gatewayOf(a)
-		if link < 0 && gateway >= 0 || link >= 0 && s.Links[link].Names&NameMark != 0 && !c.List.Has(a) {
+		link, gateway := c.Holders.Has(a), c.Todo.Has(a)
+		if !link && gateway || link && !c.List.Has(a) {
 			all.put(a, true)
 		}
 	}
 	return all
+}
+
+// dump notes which attachments have a gateway (Todo) and a host link (Holders):
+// those that are veths, or those that are taps.
+func (r *Rules) dump(s *State, c *Call, taps bool) {
+	for a := range r.attachments() {
+		if link := s.byAttachment(a); r.Host == taps && link >= 0 && s.Links[link].Names&NameMark != 0 {
+			c.Holders.put(a, true)
+		}
+		if !taps && s.gatewayOf(a) >= 0 {
+			c.Todo.put(a, true)
+		}
+	}
 }
 
 // lookAtGarbage locks an attachment and looks again. What another call works on

@@ -41,15 +41,15 @@ const (
 	DeleteLink
 	Done
 
-	Dump
+	Dump     // of veths
+	DumpTaps // of taps
 	TryLocks
 	CollectClaims
 	CollectTogether // a message for each attachment
 	CollectBetween
 	CollectRest // the same
 
-	// The move of claims, for DEL, GC and the undo of ADD.
-	MoveLock
+	MoveLock // of claims, for DEL, GC and the undo of ADD
 	MoveFind
 	MoveTake
 	MovePut // the second message of the send
@@ -64,7 +64,7 @@ func (p Place) String() string {
 		"create the gateway", "name the gateway", "create the tap", "group the tap", "make it persistent", "print",
 		"make it go with the call", "delete the gateway", "lock the VM", "hand on claims", "delete the host link", "end with an error",
 		"lock the VM", "find links", "hand on claims", "delete together", "find links again", "delete the gateway", "delete the host link", "end",
-		"dump", "try locks", "hand on claims", "delete together", "look again", "delete the rest",
+		"dump veths", "dump taps", "try locks", "hand on claims", "delete together", "look again", "delete the rest",
 		"lock claims", "find a sibling", "take claims", "put claims", "put claims back", "unlock claims",
 	}
 	return names[p]

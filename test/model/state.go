@@ -1,5 +1,10 @@
 package model
 
+import (
+	"cmp"
+	"slices"
+)
+
 // How much there can be of each thing. Attachments, pods and calls are as many
 // as the Rules say.
 const (
@@ -142,7 +147,7 @@ type Call struct {
 	Suspects, Garbage Set
 	Todo              Set // of Garbage, what this place is still to do
 	Links             [MaxAttachments]int8
-	Holders           Set
+	Holders           Set // of Garbage, whose host link holds the vmid
 
 	Spoiled bool // of an ADD: another call may rightly delete what it made
 }
@@ -167,6 +172,25 @@ func (s *State) Empty() bool {
 		}
 	}
 	return true
+}
+
+// Kernel is what of a state is in the kernel, in an order that says nothing of
+// how it came about.
+func (s *State) Kernel() State {
+	k := State{Links: s.Links, Gateways: s.Gateways, Taps: s.Taps, Gone: s.Gone}
+	for i := range k.Gateways {
+		k.Gateways[i].Group = min(k.Gateways[i].Group, 0) // which one follows from the name
+	}
+	for i := range k.Taps {
+		k.Taps[i].By, k.Taps[i].Group = 0, min(k.Taps[i].Group, 0)
+	}
+	slices.SortFunc(k.Links[:], func(a, b HostLink) int {
+		return cmp.Or(cmp.Compare(a.VMID, b.VMID), cmp.Compare(a.Idx, b.Idx), cmp.Compare(a.Attachment, b.Attachment))
+	})
+	slices.SortFunc(k.Gateways[:], func(a, b Gateway) int {
+		return cmp.Or(cmp.Compare(a.VMID, b.VMID), cmp.Compare(a.Idx, b.Idx), cmp.Compare(a.Attachment, b.Attachment))
+	})
+	return k
 }
 
 // Quiet reports whether no call works.

@@ -17,14 +17,19 @@ const claimAttempts = 5
 // Claim decides, under the lock of all claims, what the attachment gets, and
 // makes its host link, which is the claim. It returns the State to apply.
 func (s *Session) Claim(req *config.Request, o *Observation) (*plan.State, error) {
+	if err := s.lockVM(req.ContainerID); err != nil {
+		return nil, err
+	}
+	state, err := s.claimLocked(req, o)
+	return state, errors.Join(err, s.unlockVM(req.ContainerID))
+}
+
+func (s *Session) claimLocked(req *config.Request, o *Observation) (*plan.State, error) {
 	if err := s.lock.lock(claimsByte, "the node's claims"); err != nil {
 		return nil, err
 	}
 	state, err := s.claim(req, o)
-	if unlockErr := s.lock.unlock(claimsByte); unlockErr != nil {
-		err = errors.Join(err, unlockErr)
-	}
-	return state, err
+	return state, errors.Join(err, s.lock.unlock(claimsByte))
 }
 
 func (s *Session) claim(req *config.Request, o *Observation) (*plan.State, error) {
@@ -155,12 +160,16 @@ func (s *Session) refuseRoute(r *route, prefix netip.Prefix, key string) error {
 
 // createHostLink makes the host link, which is the claim.
 func (s *Session) createHostLink(containerID string, state *plan.State) error {
-	if err := s.deleteDeadGateway(state.Claim.DeadGateway); err != nil {
-		return err
+	for _, dead := range []string{state.Claim.DeadGateway, state.Claim.OwnDeadGateway} {
+		if err := s.deleteDeadGateway(dead); err != nil {
+			return err
+		}
 	}
 	if len(state.Memberships) > 0 { // after the link, whose name then is free
 		s.undo.add("leave the sets of groups", func() error { return s.leaveGroups(state.HostLink.Name) })
 	}
+	// The undo locks the VM until the link is gone.
+	s.undo.add("unlock the VM", func() error { return s.unlockVM(containerID) })
 	if err := s.createClaim(state); err != nil {
 		return err
 	}
@@ -201,6 +210,9 @@ func (s *Session) createHostTap(state *plan.State) error {
 // releaseOwnClaims hands on what the host link of this session holds of the
 // VM's: by now the VM may have another interface.
 func (s *Session) releaseOwnClaims(containerID string) error {
+	if err := s.lockVM(containerID); err != nil {
+		return err
+	}
 	var l *link
 	if err := s.host.do(getLink(s.index.hostLink, "", &l)); err != nil || l == nil {
 		return err

@@ -25,13 +25,15 @@ func (s *Session) Collect(c *config.Collection) error {
 	}
 	var garbage []attachmentLinks
 	var errs []error
+	vms := map[string]bool{} // whose locks stay
 	for _, a := range suspects {
-		links, err := s.lockGarbage(c, a)
+		links, err := s.lockGarbage(c, a, vms[a.ContainerID])
 		switch {
 		case err != nil:
 			errs = append(errs, err)
 		case links.hostLink != nil || links.gateway != nil:
 			garbage = append(garbage, links)
+			vms[a.ContainerID] = true
 		}
 	}
 	return errors.Join(append(errs, s.deleteAll(garbage), s.sweepGroups())...)
@@ -81,26 +83,42 @@ func withHostLink(links []*link) map[string]bool {
 	return alive
 }
 
-// lockGarbage locks an attachment and returns its links if they are to go:
-// under the lock nothing of them changes. It returns none if another call has
-// the lock.
-func (s *Session) lockGarbage(c *config.Collection, a config.Attachment) (attachmentLinks, error) {
-	offset := vmid.LockOffset(a.ContainerID, a.IfName)
-	got, err := s.lock.try(offset, "attachment "+plan.AttachmentName(a.ContainerID, a.IfName))
-	if err != nil || !got {
+// lockGarbage locks an attachment and its VM, which may be locked already, and
+// returns the links if they are to go: under the locks nothing of them changes.
+// It returns none if another call has one of the locks.
+func (s *Session) lockGarbage(c *config.Collection, a config.Attachment, vmLocked bool) (attachmentLinks, error) {
+	attachment, vm := vmid.LockOffset(a.ContainerID, a.IfName), vmOffset(a.ContainerID)
+	name := "attachment " + plan.AttachmentName(a.ContainerID, a.IfName)
+	if got, err := s.lock.try(attachment, name); err != nil || !got {
 		return attachmentLinks{}, err
 	}
+	if got, err := s.lock.try(vm, "the VM of "+name); err != nil || !got {
+		return attachmentLinks{}, errors.Join(err, s.lock.unlock(attachment))
+	}
+	links, err := s.garbage(c, a)
+	if err == nil && links != (attachmentLinks{}) {
+		return links, nil
+	}
+	if !vmLocked {
+		err = errors.Join(err, s.lock.unlock(vm))
+	}
+	return attachmentLinks{}, errors.Join(err, s.lock.unlock(attachment))
+}
+
+// garbage returns the links of an attachment if they are to go.
+func (s *Session) garbage(c *config.Collection, a config.Attachment) (attachmentLinks, error) {
 	links, err := s.findAttachment(a)
-	if err == nil && links.hostLink != nil && !c.Known {
-		var alive bool
-		if alive, err = s.isWhole(links.hostLink, a.IfName); alive {
+	if err == nil && links.hostLink != nil {
+		// One that is listed was added since the dump, over a dead gateway.
+		alive := c.Has(a.ContainerID, a.IfName)
+		if !c.Known {
+			alive, err = s.isWhole(links.hostLink, a.IfName)
+		}
+		if alive {
 			links = attachmentLinks{}
 		}
 	}
-	if err != nil || links == (attachmentLinks{}) {
-		return attachmentLinks{}, errors.Join(err, s.lock.unlock(offset))
-	}
-	return links, nil
+	return links, err
 }
 
 // isWhole reports whether the guest's end of a host link is there: a tap in

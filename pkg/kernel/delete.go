@@ -14,6 +14,13 @@ import (
 // and the host link's ifindex is the netdev group of the pod's. Nothing left
 // is success; an attachment of another network is left alone.
 func (s *Session) Delete(a config.Attachment) error {
+	if err := s.lockVM(a.ContainerID); err != nil {
+		return err
+	}
+	return errors.Join(s.deleteLocked(a), s.unlockVM(a.ContainerID))
+}
+
+func (s *Session) deleteLocked(a config.Attachment) error {
 	links, err := s.findAttachment(a)
 	if err != nil {
 		return err

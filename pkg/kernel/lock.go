@@ -15,7 +15,7 @@ const (
 	lockDir     = "/run/vmtap"
 	lockPath    = lockDir + "/lock"
 	lockTimeout = 10 * time.Second
-	claimsByte  = 0 // the others are attachments', see vmid.LockOffset
+	claimsByte  = 0 // the others are attachments' and VMs', see vmid.LockOffset
 )
 
 // lockFile is the one lock of a node: byte ranges of a file, held by open

@@ -33,7 +33,7 @@ func (s *Session) releaseClaims(containerID string, hostLink *link, going map[in
 // lowest number on which no other call works. One that is being deleted this
 // moment would take the claim with it; it is the last choice.
 func (s *Session) moveClaims(containerID string, names []string, id uint32, from *link, going map[int32]bool) error {
-	siblings, err := s.siblings(id, from, going)
+	siblings, err := s.siblings(containerID, id, from, going)
 	if err != nil || len(siblings) == 0 {
 		return err
 	}
@@ -67,8 +67,9 @@ func (s *Session) moveBack(names []string, from, to *link) error {
 	return s.doAll(batch)
 }
 
-// siblings returns the VM's other host links, in order.
-func (s *Session) siblings(id uint32, but *link, going map[int32]bool) ([]*link, error) {
+// siblings returns the VM's other host links, in order. Another VM's can have
+// the vmid, too, after somebody deleted the link that held it.
+func (s *Session) siblings(containerID string, id uint32, but *link, going map[int32]bool) ([]*link, error) {
 	all := make([]*link, plan.MaxIdx+1)
 	batch := make([]*message, len(all))
 	for i := range all {
@@ -79,7 +80,10 @@ func (s *Session) siblings(id uint32, but *link, going map[int32]bool) ([]*link,
 	}
 	var found []*link
 	for _, l := range all {
-		if l != nil && l.index != but.index && !going[l.index] && plan.IsOwned(l.altNames) {
+		if l == nil || l.index == but.index || going[l.index] || !plan.IsOwned(l.altNames) {
+			continue
+		}
+		if pod, _, ok := plan.AttachmentOf(l.altNames); ok && pod == containerID {
 			found = append(found, l)
 		}
 	}

@@ -54,6 +54,10 @@ func TestChooseFirstInterface(t *testing.T) {
 		{name: "gateway alive, host link renamed", host: hostWith("vm7-gw0 gw:c0@eth0", "renamed c0@eth0"), want: Claim{VMID: 8}},
 		{name: "dead gateway further on", host: hostWith("vm7-if0 vm7", "vm8-gw0 gw:c0@eth0"), want: Claim{VMID: 8, DeadGateway: "vm8-gw0"}},
 
+		{name: "own dead gateway of another name", host: hostWith("vm5-gw0 gw:c1@eth0"), want: Claim{VMID: 7, OwnDeadGateway: "vm5-gw0"}},
+		{name: "own dead gateway", host: hostWith("vm7-gw0 gw:c1@eth0"), want: Claim{VMID: 7, DeadGateway: "vm7-gw0"}},
+		{name: "own gateway alive", host: hostWith("vm5-gw0 gw:c1@eth0", "vm5-if0 c1@eth0"), want: Claim{VMID: 7}},
+
 		{name: "requested", host: hostWith(), change: requests(6), want: Claim{VMID: 6}},
 		{name: "requested, preferred taken", host: hostWith("vm7-if0 vm7"), change: requests(6), want: Claim{VMID: 6}},
 		{name: "requested, dead gateway", host: hostWith("vm6-gw0 gw:c0@eth0"), change: requests(6), want: Claim{VMID: 6, DeadGateway: "vm6-gw0"}},
@@ -113,10 +117,10 @@ func TestChooseLooksUpOnce(t *testing.T) {
 		bridge string
 		names  int
 	}{
-		{"local", nil, "", 5}, // host link, gateway, guest4, pod, vmid
-		{"not local", notLocal, "", 4},
-		{"on a switch", nil, "bridge0", 6}, // and the lladdr
-		{"requested", requests(6), "bridge0", 6},
+		{"local", nil, "", 6}, // host link, gateway, guest4, pod, vmid, own dead gateway
+		{"not local", notLocal, "", 5},
+		{"on a switch", nil, "bridge0", 7}, // and the lladdr
+		{"requested", requests(6), "bridge0", 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			req, h := newRequest(), newHost()

@@ -22,6 +22,10 @@ type Claim struct {
 	// DeadGateway is a gateway whose host link is gone and whose name is
 	// wanted: it is to be deleted first. "" if there is none.
 	DeadGateway string
+
+	// OwnDeadGateway is another one to delete first, which the attachment's own
+	// ADD left: its altname is wanted. "" if there is none.
+	OwnDeadGateway string
 }
 
 // Found is a link that a look-up met.
@@ -54,7 +58,7 @@ func Choose(req *config.Request, bridge string, find Finder) (Claim, error) {
 	if first == 0 {
 		first = vmid.Slot(req.VMName, req.VMID.Min, req.VMID.Max)
 	}
-	names := append(c.interfaceNames(first, 0), PodName(req.ContainerID), vmid.VM(first))
+	names := append(c.interfaceNames(first, 0), PodName(req.ContainerID), vmid.VM(first), GatewayName(req.ContainerID, req.IfName))
 	if bridge != "" {
 		names = append(names, lladdrName(c.preferredLLAddr(0), bridge))
 	}
@@ -65,8 +69,25 @@ func Choose(req *config.Request, bridge string, find Finder) (Claim, error) {
 	if err != nil {
 		return Claim{}, err
 	}
+	if claim.OwnDeadGateway, err = c.ownDeadGateway(claim); err != nil {
+		return Claim{}, err
+	}
 	claim.LLAddr, err = c.chooseLLAddr(claim)
 	return claim, err
+}
+
+// ownDeadGateway returns a gateway that is left of the attachment and has
+// another name than the one that is wanted.
+func (c *chooser) ownDeadGateway(claim Claim) (string, error) {
+	g, err := c.get(GatewayName(c.req.ContainerID, c.req.IfName))
+	if err != nil || g == nil || g.Name == claim.DeadGateway {
+		return "", err
+	}
+	dead, err := c.isDead(g)
+	if !dead {
+		return "", err
+	}
+	return g.Name, err
 }
 
 func (c *chooser) chooseNumber(first uint32) (Claim, error) {

@@ -93,7 +93,8 @@ func AutoPrefix6(machineID string) netip.Prefix {
 
 // LockOffset returns the byte of the lock file that belongs to an
 // attachment: 1 or more, since byte 0 is the claims lock. Two attachments
-// with one offset only wait for each other.
+// with one offset only wait for each other. With ifName "", which no attachment
+// has, it is the VM's.
 func LockOffset(containerID, ifName string) int64 {
 	return 1 + int64(hash("lock", containerID, ifName)>>2)
 }

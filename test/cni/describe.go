@@ -60,7 +60,7 @@ func describe(n notification, process int) (step Step, messages []message, ok bo
 	case unix.SYS_OPENAT:
 		step.Call, step.Detail, step.Changes = "openat", path(1), n.args[2]&unix.O_CREAT != 0
 	case unix.SYS_FCNTL:
-		step.Call, step.Detail = "fcntl", "lock "+target(0)
+		step.Call, step.Detail = "fcntl", describeLock(readMemory(process, n.args[2], 16))+target(0)
 	case unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITE64:
 		step.Call, step.Detail, step.Changes = "write", target(0), true
 		if strings.HasPrefix(step.Detail, "anon_inode:") {
@@ -74,6 +74,19 @@ func describe(n notification, process int) (step Step, messages []message, ok bo
 		step.Changes = step.Changes || !m.reads()
 	}
 	return step, messages, true
+}
+
+// describeLock says which byte a struct flock locks or unlocks, such as
+// "lock byte 0 of ".
+func describeLock(flock []byte) string {
+	if len(flock) < 16 {
+		return "lock "
+	}
+	word := "lock"
+	if binary.NativeEndian.Uint16(flock) == unix.F_UNLCK {
+		word = "unlock"
+	}
+	return fmt.Sprintf("%s byte %d of ", word, binary.NativeEndian.Uint64(flock[8:]))
 }
 
 // request names the ioctls that a plugin may use.

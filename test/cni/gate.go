@@ -27,9 +27,14 @@ type Gate struct {
 
 // asked is a step that waits for leave.
 type asked struct {
-	step  Step
-	leave chan<- struct{}
+	step    Step
+	process int
+	leave   chan<- leave
 }
+
+// leave says what becomes of a step: it is taken, or it fails, or the process is
+// gone.
+type leave struct{ err unix.Errno }
 
 // NewGate returns a Gate for one run of a plugin.
 func NewGate() *Gate {
@@ -47,11 +52,22 @@ func (p *Plugin) Gated(g *Gate) *Plugin {
 // Held is a step before which a plugin is held.
 type Held struct {
 	Step
-	leave chan<- struct{}
+	process int
+	leave   chan<- leave
 }
 
 // Go lets the plugin take the step.
-func (h *Held) Go() { close(h.leave) }
+func (h *Held) Go() { h.leave <- leave{} }
+
+// Fail lets the step fail, without being taken.
+func (h *Held) Fail(err unix.Errno) { h.leave <- leave{err} }
+
+// Kill kills the plugin before the step.
+func (h *Held) Kill() error {
+	err := unix.Kill(h.process, unix.SIGKILL)
+	h.leave <- leave{unix.EINTR} // should the answer be faster than death
+	return err
+}
 
 // Next waits until the plugin is held before its next step. It returns nil when the run has ended, and when the plugin
 // waits for a lock, which another process has.
@@ -62,7 +78,7 @@ func (g *Gate) Next() (held *Held, blocked bool) {
 	for waits := 0; waits < sure; {
 		select {
 		case a := <-g.asked:
-			return &Held{a.step, a.leave}, false
+			return &Held{a.step, a.process, a.leave}, false
 		case <-g.ended:
 			return nil, false
 		case <-tick.C:
@@ -94,11 +110,14 @@ func (g *Gate) Ended() { g.end.Do(func() { close(g.ended) }) }
 // hold waits for leave to take a step, and says what becomes of it.
 func (g *Gate) hold(n notification, process int, step Step) answer {
 	g.process.Store(int64(process))
-	leave := make(chan struct{})
+	said := make(chan leave, 1)
 	select {
-	case g.asked <- asked{step, leave}:
+	case g.asked <- asked{step, process, said}:
 		select {
-		case <-leave:
+		case l := <-said:
+			if l.err != 0 {
+				return answer{id: n.id, errno: -int32(l.err)}
+			}
 		case <-g.ended:
 		}
 	case <-g.ended:

@@ -9,13 +9,13 @@ import (
 )
 
 // TestCrashBlocked kills ADD and DEL while they wait for a lock that somebody else holds: nothing else that they do
-// waits for others. The locks are the attachment's and that of claims.
+// waits for others. The locks are the attachment's, the VM's and that of claims.
 func TestCrashBlocked(t *testing.T) {
 	for _, s := range orphanScenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			w := newCrashWorld(t, s)
 			steps, identity := w.addSteps()
-			offsets := []int64{vmid.LockOffset(w.call.ContainerID, w.call.IfName), 0}
+			offsets := []int64{vmid.LockOffset(w.call.ContainerID, w.call.IfName), vmid.LockOffset(w.call.ContainerID, ""), 0}
 			if s.chained {
 				offsets = offsets[:1] // it claims nothing
 			}

@@ -249,6 +249,23 @@ func TestDeadGateway(t *testing.T) {
 	n.noVMLinks(t)
 }
 
+// TestOwnDeadGateway: nor is one that the attachment's own ADD left, which was
+// killed, though the next ADD makes another vmid's.
+func TestOwnDeadGateway(t *testing.T) {
+	n := newNode(t)
+	call := n.newPod(t, "p").call("eth0", hostConf)
+	call.Args = "VMID=5"
+	killed := n.start(cni.ADD, call, false)
+	killed.advanceTo(t, func(s cni.Step) bool { return s.Detail == "TUNSETPERSIST" })
+	killed.kill(t)
+	n.link(t, "vm5-gw0") // the tap went with the process
+	call.Args = "VMID=6"
+	a := n.add(t, call)
+	expect(t, "links", n.hostLinks(t), []string{"vm6-gp0", "vm6-gw0", "vm6-if0"})
+	a.del()
+	n.noVMLinks(t)
+}
+
 // TestClaimGoesToAnIdleSibling: the VM's claim is not moved to an interface
 // that another call works on, which may be its DEL, if there is another.
 func TestClaimGoesToAnIdleSibling(t *testing.T) {
@@ -272,6 +289,25 @@ func TestClaimGoesToAnIdleSibling(t *testing.T) {
 	again.del()
 	expect(t, "holder", n.link(t, vm).Name, busy.hostLink())
 	release()
+}
+
+// TestClaimStaysInTheVM: where a host link that held the vmid was deleted by
+// hand, another VM may have come to the vmid. Its claim is not the other's when
+// it goes.
+func TestClaimStaysInTheVM(t *testing.T) {
+	n := newNode(t)
+	block := conf(`"vmid": {"range": "5"}`)
+	p, q := n.newPod(t, "p"), n.newPod(t, "q")
+	first, second := p.add(t, "eth0", block), p.add(t, "net1", block)
+	n.Run(t, "ip", "link", "del", first.hostLink())
+	other := q.add(t, "eth0", block)
+	expect(t, "host link of the other VM", other.hostLink(), "vm5-if0")
+	other.del()
+	if got := n.link(t, second.hostLink()).AltNames; slices.Contains(got, "vm5") || slices.Contains(got, "pod:q") {
+		t.Errorf("the altnames of another VM's host link are %v", got)
+	}
+	second.del()
+	n.noVMLinks(t)
 }
 
 // holdLock takes a byte of vmtap's lock, as another call would.

@@ -3,7 +3,10 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/test/cni"
 )
@@ -79,6 +82,40 @@ func isTried(number, every int) bool {
 }
 
 const toTheEnd = 1 << 30
+
+// kill kills a call that is held before a step.
+func (p *party) kill(t *testing.T) {
+	t.Helper()
+	if err := p.held.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.held, p.ended, p.outcome = nil, true, <-p.result
+	if p.outcome.err != nil || !p.outcome.fault.Killed() {
+		t.Fatalf("%s: %s, %v, want it killed", p.command, p.outcome.fault, p.outcome.err)
+	}
+}
+
+// fail has the step before which a call is held fail.
+func (p *party) fail(err unix.Errno) {
+	p.held.Fail(err)
+	p.held = nil
+}
+
+// advanceTo lets a call go on until it is before such a step.
+func (p *party) advanceTo(t *testing.T, is func(cni.Step) bool) {
+	t.Helper()
+	for steps := 0; ; steps = 1 {
+		p.advance(steps)
+		switch {
+		case p.ended:
+			t.Fatalf("%s came to no such step: %s, %v", p.command, p.outcome.fault, p.outcome.err)
+		case p.held == nil:
+			t.Fatalf("%s waits for a lock", p.command)
+		case is(p.held.Step):
+			return
+		}
+	}
+}
 
 // interleave runs two calls: one takes some steps, the other some, the first
 // the rest, the other the rest. Where one waits for the other's lock, the other
@@ -330,6 +367,76 @@ func testFirstTwo(t *testing.T, name, block string, unlocked bool) {
 		}
 	}
 	t.Logf("%d orders", orders)
+}
+
+// TestADDMeetsLastDEL: an interface that is added while the VM's only other one
+// goes has the VM's vmid, and is known by it. DEL, GC and the undo of an ADD
+// that fails find no sibling when they look.
+func TestADDMeetsLastDEL(t *testing.T) {
+	deletes := func(s cni.Step) bool { return slices.Contains(s.Messages, "RTM_DELLINK") }
+	for name, begin := range map[string]func(n *node, p *pod) *party{
+		"DEL": func(n *node, p *pod) *party {
+			going := n.start(cni.DEL, p.add(t, "eth0", switchConf).call, false)
+			going.advanceTo(t, deletes)
+			return going
+		},
+		"GC": func(n *node, p *pod) *party {
+			p.add(t, "eth0", switchConf)
+			going := n.start(cni.GC, gcConf("vmnet", valid("p@net1")), false)
+			going.advanceTo(t, deletes)
+			return going
+		},
+		"undo": func(n *node, p *pod) *party {
+			going := n.start(cni.ADD, p.call("eth0", switchConf), false)
+			going.advanceTo(t, func(s cni.Step) bool { return s.Detail == "TUNSETPERSIST" })
+			going.fail(unix.ENOSPC)
+			going.advanceTo(t, deletes) // the gateway
+			going.advance(1)
+			going.advanceTo(t, deletes)
+			return going
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			p := n.newPod(t, "p")
+			going := begin(n, p)
+			added := n.start(cni.ADD, p.call("net1", switchConf), false)
+			added.advance(toTheEnd)
+			going.advance(toTheEnd)
+			added.advance(toTheEnd)
+			if o := added.outcome; o.fault != nil || o.err != nil {
+				t.Fatalf("ADD: %s, %v", o.fault, o.err)
+			}
+			if fault := n.Check(t, added.call.With(added.outcome.stdout)); fault != nil {
+				t.Errorf("CHECK: %s", fault)
+			}
+			holder, link := n.link(t, "pod:p"), n.link(t, "p@net1")
+			expect(t, "holder of the vmid", holder.Name, link.Name)
+			if !added.waited {
+				t.Error("ADD did not wait until the other interface had gone")
+			}
+		})
+	}
+}
+
+// TestGCMeetsReplacement: what a GC took for dead when it looked may be whole
+// when it comes to delete it.
+func TestGCMeetsReplacement(t *testing.T) {
+	n := newNode(t)
+	p := n.newPod(t, "p")
+	a := p.add(t, "eth0", switchConf)
+	n.Run(t, "ip", "link", "del", a.hostLink())
+	p.Run(t, "ip", "link", "del", "eth0")
+	gc := n.start(cni.GC, gcConf("vmnet", valid("p@eth0")), false)
+	gc.advanceTo(t, func(s cni.Step) bool { return s.Call == "fcntl" })
+	again := p.add(t, "eth0", switchConf)
+	gc.advance(toTheEnd)
+	if o := gc.outcome; o.fault != nil || o.err != nil {
+		t.Errorf("GC: %s, %v", o.fault, o.err)
+	}
+	if fault := n.Check(t, again.call); fault != nil {
+		t.Errorf("CHECK of what the runtime lists: %s", fault)
+	}
 }
 
 // TestForwardAtOnce: the same where the host does not forward when both begin,

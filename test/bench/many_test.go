@@ -30,7 +30,7 @@ func BenchmarkMany(b *testing.B) {
 		text.WriteString("| | DELs, wall | CPU | GC, wall | CPU | DELs to GC, wall | CPU |\n|---|---|---|---|---|---|---|\n")
 		ch := chart{title: fmt.Sprintf("Removing %d interfaces, wall time in ms", many)}
 		for _, kind := range manyOf {
-			g := &grower{contestant: t.vmtap(b, kind.name, vmtapConf(kind.more)), most: many}
+			g := newGrower(t.vmtap(b, kind.name, vmtapConf(kind.more)), many)
 			g.fill(b, many)
 			one := g.delAll(b)
 			g.stand = 0
@@ -49,7 +49,7 @@ func BenchmarkMany(b *testing.B) {
 func (g *grower) delAll(b *testing.B) (sum cost) {
 	b.Helper()
 	for i := range g.stand {
-		spent := g.spend(b, cni.DEL, cni.Call{ContainerID: standing(i), IfName: "eth0", Netns: g.pods[i], Conf: g.call.Conf})
+		spent := g.spend(b, cni.DEL, cni.Call{ContainerID: standing(i), IfName: "eth0", Netns: g.pods[i].Path(), Conf: g.call.Conf})
 		sum.Wall += spent.Wall
 		sum.CPU += spent.CPU
 	}

@@ -62,7 +62,7 @@ demo-pod: ## run a VM as a pod by containerd, on a machine of its own; CONTAINER
 	hack/demo-pod.sh $(CONTAINERD)
 
 .PHONY: bench
-bench: ## measure beside other plugins and write docs/performance.md; BENCH runs the benchmarks of that name instead (needs root)
+bench: ## measure beside other plugins and write docs/performance.md; BENCH is a part of it (growth, many ...), or the name of other benchmarks (needs root)
 	hack/bench.sh '$(BENCH)'
 
 .PHONY: fuzz

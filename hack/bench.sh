@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Measures vmtap beside other plugins and writes docs/performance.md.
 #
-# usage: hack/bench.sh [PATTERN]
+# usage: hack/bench.sh [PART | PATTERN]
 #
-# With a pattern it runs the benchmarks of all packages whose name matches, and
-# writes nothing.
+# A part of the page is verbs, throughput, growth, many or paths; only that one is
+# measured and written then. With a pattern it runs the benchmarks of all packages
+# whose name matches, and writes nothing.
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -24,11 +25,26 @@ own() {
 	unshare --mount sh -c 'mount -t tmpfs -o mode=700 tmpfs /run/vmtap && exec "$@"' sh "$@"
 }
 
+# part measures a part of the page and writes it.
+part() {
+	VMTAP_BENCH_DOCS=$root/docs own go test -count=1 -timeout 60m -run '^$' -bench "^Benchmark$1\$" -benchtime "$2" ./test/bench
+}
+
+run() {
+	case $1 in
+	verbs) part Verbs 60x ;;
+	throughput) part Throughput 2x ;;
+	growth) part Growth 1x ;;
+	many) part Many 1x ;;
+	paths) part Paths 200x ;;
+	*) own go test -count=1 -run '^$' -bench "$1" -benchmem ./... ;;
+	esac
+}
+
 if [ -n "${1:-}" ]; then
-	own go test -count=1 -run '^$' -bench "$1" -benchmem ./...
+	run "$1"
 	exit
 fi
-export VMTAP_BENCH_DOCS=$root/docs
-own go test -count=1 -timeout 60m -run '^$' -bench '^BenchmarkVerbs$' -benchtime 60x ./test/bench
-own go test -count=1 -timeout 60m -run '^$' -bench '^BenchmarkThroughput$' -benchtime 2x ./test/bench
-own go test -count=1 -timeout 60m -run '^$' -bench '^BenchmarkPaths$' -benchtime 200x ./test/bench
+for name in verbs throughput growth many paths; do
+	run "$name"
+done

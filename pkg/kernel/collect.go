@@ -4,8 +4,6 @@ import (
 	"errors"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
 	"github.com/vmtap/vmtap/pkg/vmid"
@@ -136,7 +134,7 @@ func (s *Session) isWhole(hostLink *link, ifName string) (bool, error) {
 	return l != nil && (l.kind == plan.KindTun || l.index == hostLink.peer), err
 }
 
-// deleteAll deletes attachments in one batch, and what that left in others.
+// deleteAll deletes attachments, as much of them at once as the kernel can.
 func (s *Session) deleteAll(garbage []attachmentLinks) error {
 	going := map[int32]bool{}
 	for _, g := range garbage {
@@ -145,40 +143,28 @@ func (s *Session) deleteAll(garbage []attachmentLinks) error {
 		}
 	}
 	var errs []error
-	var groups, survivors []*message
+	var inHost []*link
+	var groups, survivors [][]*message
 	var inPods []podLink
 	for _, g := range garbage {
-		h := g.hostLink
-		if h != nil {
+		if h := g.hostLink; h != nil {
 			containerID, ifName, _ := plan.AttachmentOf(h.altNames)
 			errs = append(errs, s.releaseClaims(containerID, h, going))
-			groups = append(groups, g.deleteTogether()...)
 			inPods = append(inPods, g.inPod(ifName)...)
 		}
-		for _, l := range []*link{g.gateway, h} { // the gateway never stands without its host link
-			if l != nil {
-				survivors = append(survivors, deleteLink(l.index, l.name).allow(unix.ENODEV))
-			}
+		if g.goWithPod() {
+			groups = append(groups, g.deleteTogether())
+		} else {
+			inHost = append(inHost, g.all()...)
 		}
+		var batch []*message
+		for _, l := range g.all() {
+			batch = append(batch, deleteLink(l.index, l.name))
+		}
+		survivors = append(survivors, batch)
 	}
-	if len(groups) > 0 {
-		errs = append(errs, s.doAll(groups))
+	if len(inHost) > 0 {
+		errs = append(errs, s.host.doAll(deleteInGroup(inHost...)))
 	}
-	errs = append(errs, s.deleteInPods(inPods))
-	if len(survivors) > 0 {
-		errs = append(errs, s.doAll(survivors))
-	}
-	return errors.Join(errs...)
-}
-
-// doAll is do that returns every message's error.
-func (s *Session) doAll(batch []*message) error {
-	if err := s.host.do(batch...); err == nil {
-		return nil
-	}
-	var errs []error
-	for _, m := range batch {
-		errs = append(errs, m.err)
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.doAtOnce(groups), s.deleteInPods(inPods), s.doAtOnce(survivors))...)
 }

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -52,27 +53,43 @@ func (s *Session) deleteLocked(a config.Attachment) error {
 // where there is none.
 type attachmentLinks struct{ hostLink, gateway *link }
 
+// all returns the links that are there, the gateway first, which never stands
+// without its host link.
+func (l attachmentLinks) all() []*link {
+	return slices.DeleteFunc([]*link{l.gateway, l.hostLink}, func(l *link) bool { return l == nil })
+}
+
+// goWithPod reports whether the host's links go with those in the pod, which are
+// in one netdev group.
+func (l attachmentLinks) goWithPod() bool {
+	return l.hostLink != nil && l.hostLink.netns >= 0 && (l.gateway == nil || l.gateway.netns >= 0)
+}
+
 // deleteTogether returns what deletes the links with one wait in the kernel for
-// all: they are in one netdev group, whose number is the host link's ifindex,
-// either the pod's, which take the host's with them, or the host's, which come
-// into it just before. A configuration's groups have lower numbers.
+// all: in one netdev group, whose number is the host link's ifindex, are
+// the pod's, which take the host's with them; or the host's come into one just
+// before.
 func (l attachmentLinks) deleteTogether() []*message {
 	h, g := l.hostLink, l.gateway
-	if h == nil {
-		return nil
-	}
-	group := uint32(h.index)
 	switch {
-	case g != nil && g.netns < 0:
-		return []*message{
-			setLink(g.index, g.name, change{group: group}).allow(unix.ENODEV),
-			setLink(h.index, h.name, change{group: group}).allow(unix.ENODEV),
-			deleteGroup(group, g.netns, h.name),
-		}
-	case h.netns >= 0:
-		return []*message{deleteGroup(group, h.netns, h.name)}
+	case l.goWithPod():
+		return []*message{deleteGroup(uint32(h.index), h.netns, h.name)}
+	case h != nil && g != nil:
+		return deleteInGroup(g, h)
 	}
 	return nil // it is alone
+}
+
+// deleteInGroup returns what puts links of the host into a group and deletes that.
+// Its number is drawn, so that nobody has put another link there: what a
+// configuration numbers, and where the kernel counts ifindexes from, is lower.
+func deleteInGroup(links ...*link) []*message {
+	group := uint32(randomIndex())
+	var batch []*message
+	for _, l := range links {
+		batch = append(batch, setLink(l.index, l.name, change{group: group}).allow(unix.ENODEV))
+	}
+	return append(batch, deleteGroup(group, -1, links[0].name))
 }
 
 // findAttachment finds links by their altnames and drops those that are not
@@ -101,10 +118,7 @@ func (s *Session) deleteSurvivors(links attachmentLinks, ifName string) error {
 	if err := s.deleteInPods(links.inPod(ifName)); err != nil {
 		return err
 	}
-	for _, l := range []*link{links.gateway, links.hostLink} {
-		if l == nil {
-			continue
-		}
+	for _, l := range links.all() {
 		if err := s.host.do(deleteLink(l.index, l.name)); err != nil {
 			return err
 		}

@@ -42,19 +42,16 @@ func (s *Session) deleteInPods(links []podLink) error {
 		// EINVAL: the namespace went, and the links with it.
 		batch = append(batch, aboutNetns(getLink(0, l.name, &found[i]).allow(unix.EINVAL), l.hostLink.netns))
 	}
-	if err := s.doAll(batch); err != nil {
+	if err := s.host.doAll(batch); err != nil {
 		return err
 	}
-	batch = nil
+	var ours [][]*message
 	for i, l := range links {
 		if f := found[i]; f != nil && f.kind == l.kind && f.group == uint32(l.hostLink.index) {
-			batch = append(batch, aboutNetns(deleteLink(f.index, f.name).allow(unix.EINVAL), l.hostLink.netns))
+			ours = append(ours, []*message{aboutNetns(deleteLink(f.index, f.name).allow(unix.EINVAL), l.hostLink.netns)})
 		}
 	}
-	if len(batch) == 0 {
-		return nil
-	}
-	return s.doAll(batch)
+	return s.doAtOnce(ours)
 }
 
 // aboutNetns makes a message be about the namespace with this id.

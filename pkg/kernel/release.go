@@ -64,7 +64,7 @@ func (s *Session) moveBack(names []string, from, to *link) error {
 			removeAltNames(to.index, to.name, []string{name}).allow(unix.ENOENT, unix.EINVAL, unix.ENODEV), // it never came there
 			addAltNames(from.index, from.name, []string{name}).allow(unix.EEXIST))                          // it never went
 	}
-	return s.doAll(batch)
+	return s.host.doAll(batch)
 }
 
 // siblings returns the VM's other host links, in order. Another VM's can have

@@ -16,13 +16,18 @@ import (
 )
 
 // floor is the contestant that makes the kernel calls of the main one's ADD and
-// nothing else. An ADD is recorded and taken back; what is replayed then is the
-// same ADD, to the ifindexes.
+// nothing else.
 func (t *tools) floor(b *testing.B) *contestant {
 	b.Helper()
-	node := netns.New(b)
-	plugin := cni.New(b, node)
-	call := t.new(b, floorName, plugin, vmtapConf(onSwitch)).call
+	return t.replay(b, t.vmtap(b, floorName, vmtapConf(onSwitch)))
+}
+
+// replay is the contestant that makes the kernel calls of another's ADD, on the
+// same node, and nothing else. An ADD is recorded and taken back; what is replayed
+// then is the same ADD, to the ifindexes.
+func (t *tools) replay(b *testing.B, of *contestant) *contestant {
+	b.Helper()
+	plugin, call := of.plugin, of.call
 	pod := netns.At(b, call.Netns)
 	trace := filepath.Join(b.TempDir(), "trace")
 	result, fault := plugin.Wrap("strace", "-f", "-o", trace,
@@ -51,7 +56,7 @@ func (t *tools) floor(b *testing.B) *contestant {
 	if err := del(); err != nil {
 		b.Fatal(err)
 	}
-	replayed := &cni.Plugin{Bin: t.floorBin, Node: node}
+	replayed := &cni.Plugin{Bin: t.floorBin, Node: plugin.Node}
 	replay := cni.Call{Conf: script}
 	if _, fault, err := replayed.Invoke(cni.ADD, replay); fault != nil || err != nil {
 		b.Fatalf("replay an ADD: %v %v", fault, err)
@@ -63,7 +68,7 @@ func (t *tools) floor(b *testing.B) *contestant {
 		b.Fatal(err)
 	}
 	return &contestant{
-		name: floorName, verbs: []string{cni.ADD}, tools: t, call: replay, undo: del, plugin: replayed,
+		name: of.name, verbs: []string{cni.ADD}, tools: t, call: replay, undo: del, plugin: replayed,
 	}
 }
 

@@ -17,6 +17,7 @@ type crashWorld struct {
 	*testing.T
 	crashScenario
 	n      *node
+	first  *attachment // of another VM, which stays; nil if there is none
 	p      *pod
 	call   cni.Call // of an ADD
 	leases pool
@@ -37,7 +38,7 @@ func newCrashWorld(t *testing.T, s crashScenario) *crashWorld {
 		block = s.leased + w.leases.dual()
 	}
 	if !s.fresh && !s.chained {
-		w.n.newPod(t, "first").add(t, "eth0", conf(block))
+		w.first = w.n.newPod(t, "first").add(t, "eth0", conf(block))
 	}
 	w.p = w.n.newPod(t, "p")
 	w.call = w.p.call("eth0", conf(block))

@@ -18,8 +18,8 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build the plugin, bin/vmtap, and what answers guests, bin/vmtapd, as static programs
-	go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./plugins/vmtap ./cmd/vmtapd
+build: ## build the plugin, bin/vmtap, bin/vmtapd that answers guests, and bin/vmtapctl that shows them
+	go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./plugins/vmtap ./cmd/vmtapd ./cmd/vmtapctl
 
 .PHONY: install
 install: build ## copy the plugin to CNI_BIN, /opt/cni/bin by default

@@ -63,12 +63,18 @@ func (s *Session) answering(l *link) (*plan.Answering, error) {
 	if !a.Guest.IsZero() {
 		return a, nil
 	}
-	// Without a switch nothing claims the lladdr, but the guard's neighbours
-	// have it.
-	n := plan.Neighbour{Addr: a.Addrs.Guest4}
-	err := s.host.do(getNeighbour(l.index, l.name, &n))
-	a.Guest = n.LLAddr
+	var err error
+	a.Guest, err = s.guestBehind(l, a.Addrs)
 	return a, err
+}
+
+// guestBehind returns the lladdr of the guest behind a layer 3 link, zero if
+// nothing says it. Without a switch nothing claims it, but the guard's neighbours
+// have it.
+func (s *Session) guestBehind(l *link, addrs vmid.Addrs) (vmid.LLAddr, error) {
+	n := plan.Neighbour{Addr: addrs.Guest4}
+	err := s.host.do(getNeighbour(l.index, l.name, &n))
+	return n.LLAddr, err
 }
 
 // localAddrs are those of a local interface whose host side has these

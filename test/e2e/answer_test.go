@@ -122,7 +122,7 @@ ip route replace default via $router
 
 // TestAnswerUdhcpc: a machine whose only program is busybox's DHCP client gets its address, and the host's ping.
 func TestAnswerUdhcpc(t *testing.T) {
-	for name, block := range map[string]string{"pod": "", "switch": createConf, "host": `"placement": "host"`} {
+	for name, block := range map[string]string{"pod": "", "switch": createConf, "host": `"placement": "host"`, "host, switch": createConf + `, "placement": "host"`, "no guard": `"guard": false`} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
 			n.answers(t, confDir(t, `, "dns": {"nameservers": ["192.0.2.53"], "domain": "example.org"}`))

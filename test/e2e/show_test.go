@@ -46,7 +46,7 @@ func (n *node) shownJSON(t *testing.T, args ...string) (all []shownLink) {
 // TestShow: vmtapctl says of each interface what its ADD's result and its configuration say, with a switch and without, in
 // the host and in a pod, down, with a leased address, and how many frames were dropped.
 func TestShow(t *testing.T) {
-	n := newNode(t)
+	n := newIPAMNode(t)
 	if all := n.shownJSON(t); len(all) != 0 {
 		t.Errorf("on a new node: %v", all)
 	}

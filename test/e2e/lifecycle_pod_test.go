@@ -43,6 +43,9 @@ func TestHostilePod(t *testing.T) {
 // TestHostilePodOfTwo: a pod puts the links of one interface into the group of
 // another, and so has them deleted with it. It harms itself alone.
 func TestHostilePodOfTwo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
 	w := newCrashWorld(t, crashScenario{name: "two", block: createConf})
 	a, identity := w.add("p")
 	b := w.p.add(t, "net1", conf(createConf))
@@ -65,7 +68,7 @@ const podLinks = 5000
 func TestPodFullOfLinks(t *testing.T) {
 	count := podLinks
 	if testing.Short() {
-		count /= 10
+		count /= 20
 	}
 	n := newNode(t)
 	n.newPod(t, "first").add(t, "eth0", conf(createConf))

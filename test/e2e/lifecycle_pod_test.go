@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -88,6 +90,14 @@ func TestPodFullOfLinks(t *testing.T) {
 			got[verb] = shape(trace)
 			return stdout
 		}
+		count := func(verb string, call cni.Call) []byte {
+			var stdout []byte
+			stdout, got[verb+", counted"] = n.counted(t, verb, call)
+			return stdout
+		}
+		whole := call.With(count(cni.ADD, call))
+		count(cni.CHECK, whole)
+		count(cni.DEL, whole)
 		call = call.With(run(cni.ADD, call))
 		run(cni.CHECK, call)
 		run(cni.DEL, call)
@@ -125,6 +135,22 @@ func shape(trace *cni.Trace) string {
 		lines = append(lines, s.Call+" "+strings.Join(s.Messages, " "))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// counted runs a verb, and says how often it asked the kernel and read answers.
+func (n *node) counted(t *testing.T, verb string, call cni.Call) (stdout []byte, counts string) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "trace")
+	stdout, fault, err := n.Wrap("strace", "-f", "-o", log, "-e", "raw=sendto", "-e", "write=all").Invoke(verb, call)
+	if fault != nil || err != nil {
+		t.Fatalf("%s of %s: %v %v", verb, call.ContainerID, fault, err)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, _, _ := countCalls(t, string(text))
+	return stdout, fmt.Sprint(calls["sendto"], " sends, ", calls["recvmmsg"], " receipts, ", calls["ioctl"], " ioctls")
 }
 
 // noVMLinksOf demands that a VM has no link on the node.

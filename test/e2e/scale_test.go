@@ -132,6 +132,12 @@ func TestScaleOfNode(t *testing.T) {
 	shapeOf := func(id string) (add, check, del string) {
 		call := n.newPod(t, id).call("eth0", localConf)
 		call.Args = "VMID=16000;VMNAME=" + id
+		stdout, counts := n.counted(t, cni.ADD, call)
+		for _, verb := range []string{cni.CHECK, cni.DEL} {
+			_, more := n.counted(t, verb, call.With(stdout))
+			counts += ", " + verb + ": " + more
+		}
+		defer func() { add += "\n" + counts }()
 		stdout, fault := traced.Add(t, call)
 		if fault != nil {
 			t.Fatalf("ADD: %s", fault)

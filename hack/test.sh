@@ -8,8 +8,8 @@
 # "e2e" is pods run by container runtimes, on both kernels: a part of "all".
 # "kubelet" is pods run by a kubelet, on this kernel. It is no part of "all": the
 # kubelet is built first, which takes minutes. "soak" is every fault at every
-# step on this kernel, and many in the VM: "all" has some of each. It takes about
-# an hour.
+# step on this kernel, and many in the VM, and nodes and switches that are full:
+# "all" has some of each. It takes about an hour.
 #
 # It installs what is missing and builds the plugin first. Tests find the
 # plugin in VMTAP_BIN. hack/testsum says what is counted.
@@ -63,7 +63,7 @@ case $what in
 e2e) tests=(./test/cri ./test/e2e -run '^Test(CRI|Containerd|Multus|Runtime)') ;;
 kubelet) tests=(-tags kubelet ./test/e2e -run '^TestKubelet') ;;
 soak)
-	tests=(./test/e2e -run '^Test(Crash|TwoAtOnce|FirstTwoAtOnce|ForwardAtOnce)')
+	tests=(./test/e2e -run '^Test(Crash|TwoAtOnce|FirstTwoAtOnce|ForwardAtOnce|Hostile|ConflistChanged|Scale)')
 	limit=4h
 	export VMTAP_CRASH_EVERY=1
 	;;

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
 // Delete removes what is left of an attachment. It needs neither the pod's
@@ -50,19 +51,19 @@ func (s *Session) deleteLocked(a config.Attachment) error {
 }
 
 // attachmentLinks are an attachment's links in the host's namespace, nil
-// where there is none.
-type attachmentLinks struct{ hostLink, gateway *link }
+// where there is none. lost is the other end, here, of a gateway that is not.
+type attachmentLinks struct{ hostLink, gateway, lost *link }
 
 // all returns the links that are there, the gateway first, which never stands
 // without its host link.
 func (l attachmentLinks) all() []*link {
-	return slices.DeleteFunc([]*link{l.gateway, l.hostLink}, func(l *link) bool { return l == nil })
+	return slices.DeleteFunc([]*link{l.lost, l.gateway, l.hostLink}, func(l *link) bool { return l == nil })
 }
 
 // goWithPod reports whether the host's links go with those in the pod, which are
 // in one netdev group.
 func (l attachmentLinks) goWithPod() bool {
-	return l.hostLink != nil && l.hostLink.netns >= 0 && (l.gateway == nil || l.gateway.netns >= 0)
+	return l.hostLink != nil && l.hostLink.netns >= 0 && l.lost == nil && (l.gateway == nil || l.gateway.netns >= 0)
 }
 
 // deleteTogether returns what deletes the links with one wait in the kernel for
@@ -70,12 +71,11 @@ func (l attachmentLinks) goWithPod() bool {
 // the pod's, which take the host's with them; or the host's come into one just
 // before.
 func (l attachmentLinks) deleteTogether() []*message {
-	h, g := l.hostLink, l.gateway
-	switch {
+	switch h := l.hostLink; {
 	case l.goWithPod():
 		return []*message{deleteGroup(uint32(h.index), h.netns, h.name)}
-	case h != nil && g != nil:
-		return deleteInGroup(g, h)
+	case len(l.all()) > 1:
+		return deleteInGroup(l.all()...)
 	}
 	return nil // it is alone
 }
@@ -108,7 +108,27 @@ func (s *Session) findAttachment(a config.Attachment) (attachmentLinks, error) {
 	if g := l.gateway; g != nil && g.kind != plan.KindVeth {
 		l.gateway = nil
 	}
-	return l, nil
+	if l.hostLink != nil && l.gateway == nil && l.hostLink.master != 0 {
+		l.lost, err = s.findLost(l.hostLink)
+	}
+	return l, err
+}
+
+// findLost looks for the other end of a gateway that somebody moved to another
+// namespace, where both were in the host's. It carries no mark, but has the name and
+// the address that follow from its host link's. It returns nil if there is none.
+func (s *Session) findLost(hostLink *link) (*link, error) {
+	id, idx, ok := vmid.ParseHostLink(hostLink.name)
+	guest4 := plan.Guest4Of(hostLink.altNames)
+	if !ok || !guest4.IsValid() {
+		return nil, nil
+	}
+	var l *link
+	err := s.host.do(getLink(0, vmid.GatewayPeer(id, idx), &l))
+	if l == nil || l.kind != plan.KindVeth || l.lladdr != vmid.LinkAddr(vmid.RoleGatewayPod, guest4, id, idx) {
+		return nil, err
+	}
+	return l, err
 }
 
 // deleteSurvivors deletes by index what a delete by group left: what is in the

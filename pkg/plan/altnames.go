@@ -75,6 +75,17 @@ func AttachmentOf(altNames []string) (containerID, ifName string, ok bool) {
 	return "", "", false
 }
 
+// Guest4Of returns the guest's IPv4 address that a local interface's host link
+// claims by its altnames, an invalid one if there is none.
+func Guest4Of(altNames []string) netip.Addr {
+	for _, a := range altNames {
+		if addr, err := netip.ParseAddr(a); err == nil && addr.Is4() {
+			return addr
+		}
+	}
+	return netip.Addr{}
+}
+
 // IsOwned reports whether altnames hold a mark of ownership: a host link
 // carries its network's, a gateway its attachment's.
 func IsOwned(altNames []string) bool {

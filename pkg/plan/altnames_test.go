@@ -131,3 +131,14 @@ func FuzzNetworkOf(f *testing.F) {
 		}
 	})
 }
+
+func TestGuest4Of(t *testing.T) {
+	for want, altNames := range map[string][]string{
+		"100.64.5.3": {"vm5", "pod:p", "p@eth0", "vm5-if0.net.vmnet", "100.64.5.3", "02779d67d40d.lladdr.bridge0"},
+		"invalid IP": {"vm5", "10.0.0.1@eth0", "10.0.0.1.lladdr.bridge0", "fd00::1", "vm5-if0.net.10.0.0.1"},
+	} {
+		if got := Guest4Of(altNames).String(); got != want {
+			t.Errorf("%q: %s, want %s", altNames, got, want)
+		}
+	}
+}

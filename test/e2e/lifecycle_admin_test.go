@@ -26,6 +26,8 @@ func TestHostileAdmin(t *testing.T) {
 		{name: "tap of the node deleted", block: `"placement": "host", ` + createConf, do: []string{"ip link del IF"}, words: []string{"host link"}},
 		{name: "host link moved away", block: createConf, do: []string{"ip link set IF netns AWAY"}, words: []string{"host link"}, podLeft: true},
 		{name: "gateway moved away", block: createConf, do: []string{"ip link set GW netns AWAY"}, words: []string{"gateway GW: missing"}},
+		{name: "gateway of a veth moved away", block: `"device": "veth", ` + createConf, do: []string{"ip link set GW netns AWAY"}, words: []string{"gateway GW: missing"}},
+		{name: "gateway of a tap of the node moved away", block: `"placement": "host", ` + createConf, do: []string{"ip link set GW netns AWAY"}, words: []string{"gateway GW: missing"}},
 		// Back, with another ifindex, since another link has the one that it had.
 		{name: "host link moved away and back", block: createConf, do: []string{"ip link set IF netns AWAY", "away: ip link set IF netns NODE"}, words: []string{"host link IF"}},
 		{name: "gateway moved away and back", block: createConf, do: []string{"ip link set GW netns AWAY", "away: ip link set GW netns NODE"}, words: []string{"gateway GW"}},

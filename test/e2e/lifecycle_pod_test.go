@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -43,6 +45,9 @@ func TestHostilePod(t *testing.T) {
 // TestHostilePodOfTwo: a pod puts the links of one interface into the group of
 // another, and so has them deleted with it. It harms itself alone.
 func TestHostilePodOfTwo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
 	w := newCrashWorld(t, crashScenario{name: "two", block: createConf})
 	a, identity := w.add("p")
 	b := w.p.add(t, "net1", conf(createConf))
@@ -65,7 +70,7 @@ const podLinks = 5000
 func TestPodFullOfLinks(t *testing.T) {
 	count := podLinks
 	if testing.Short() {
-		count /= 10
+		count /= 20
 	}
 	n := newNode(t)
 	n.newPod(t, "first").add(t, "eth0", conf(createConf))
@@ -85,6 +90,14 @@ func TestPodFullOfLinks(t *testing.T) {
 			got[verb] = shape(trace)
 			return stdout
 		}
+		count := func(verb string, call cni.Call) []byte {
+			var stdout []byte
+			stdout, got[verb+", counted"] = n.counted(t, verb, call)
+			return stdout
+		}
+		whole := call.With(count(cni.ADD, call))
+		count(cni.CHECK, whole)
+		count(cni.DEL, whole)
 		call = call.With(run(cni.ADD, call))
 		run(cni.CHECK, call)
 		run(cni.DEL, call)
@@ -122,6 +135,22 @@ func shape(trace *cni.Trace) string {
 		lines = append(lines, s.Call+" "+strings.Join(s.Messages, " "))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// counted runs a verb, and says how often it asked the kernel and read answers.
+func (n *node) counted(t *testing.T, verb string, call cni.Call) (stdout []byte, counts string) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "trace")
+	stdout, fault, err := n.Wrap("strace", "-f", "-o", log, "-e", "raw=sendto", "-e", "write=all").Invoke(verb, call)
+	if fault != nil || err != nil {
+		t.Fatalf("%s of %s: %v %v", verb, call.ContainerID, fault, err)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, _, _ := countCalls(t, string(text))
+	return stdout, fmt.Sprint(calls["sendto"], " sends, ", calls["recvmmsg"], " receipts, ", calls["ioctl"], " ioctls")
 }
 
 // noVMLinksOf demands that a VM has no link on the node.

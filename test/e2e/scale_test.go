@@ -68,6 +68,9 @@ const ports = 1023
 // says so, and ADD, whatever came between; one DEL makes room for one ADD. Where
 // tests are to be quick the most of the ports are others'.
 func TestScaleOfSwitch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
 	n := newNode(t)
 	config := conf(`"switch": "br0", "local": true, "mtu": 1500`)
 	status := func() *cni.Error {
@@ -117,6 +120,9 @@ func TestScaleOfSwitch(t *testing.T) {
 // TestScaleOfNode: 5,000 local interfaces without a switch. The last ADD and its CHECK
 // pass, and take the same calls of the system and the same messages as the first.
 func TestScaleOfNode(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
 	vms := 5000
 	if !soaks() {
 		vms = 40
@@ -126,6 +132,12 @@ func TestScaleOfNode(t *testing.T) {
 	shapeOf := func(id string) (add, check, del string) {
 		call := n.newPod(t, id).call("eth0", localConf)
 		call.Args = "VMID=16000;VMNAME=" + id
+		stdout, counts := n.counted(t, cni.ADD, call)
+		for _, verb := range []string{cni.CHECK, cni.DEL} {
+			_, more := n.counted(t, verb, call.With(stdout))
+			counts += ", " + verb + ": " + more
+		}
+		defer func() { add += "\n" + counts }()
 		stdout, fault := traced.Add(t, call)
 		if fault != nil {
 			t.Fatalf("ADD: %s", fault)
@@ -157,11 +169,12 @@ func TestScaleOfNode(t *testing.T) {
 // TestScaleOfVM: a VM has 127 local interfaces, numbers 0 to 126. One more is
 // refused, and one that goes makes room for one, which gets its number.
 func TestScaleOfVM(t *testing.T) {
-	most := plan.MaxIdx + 1
-	bits, local := 8, ""
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
+	most, local := plan.MaxIdx+1, ""
 	if !soaks() {
-		most, bits = 7, 4 // 2^(bits-1) - 1
-		local = fmt.Sprintf(`"local": {"bits": %d}`, bits)
+		most, local = 7, `"local": {"bits": 4}` // 2^(bits-1) - 1
 	}
 	n := newNode(t)
 	p := n.newPod(t, "p")
@@ -198,7 +211,7 @@ func TestScaleOfRange(t *testing.T) {
 		{"a node's /24 with 4 bits", `"local": {"prefix": "10.9.0.0/24", "bits": 4}`, "1-15", 15},
 		{"a range", `"vmid": {"range": "16379-16383"}`, "16379-16383", 5},
 	} {
-		if c.vms > 20 && testing.Short() && !soaks() {
+		if c.vms > 5 && testing.Short() {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {

@@ -38,7 +38,7 @@ func TestModelOnTheKernel(t *testing.T) {
 			all := len(ways) + len(byLinks)
 			most := 6
 			if soaks() {
-				most = 1000 // which take some minutes
+				most = 400 // which take some minutes
 			}
 			ways = append(ways, everyNth(byLinks, len(byLinks)/most+1)...)
 			if testing.Short() {

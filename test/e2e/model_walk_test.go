@@ -67,12 +67,20 @@ func (w *modelWorld) compare() error {
 func (w *modelWorld) finish(way []model.Action) {
 	w.Helper()
 	killed := false
-	for i, p := range w.calls {
-		if p != nil && !p.ended {
-			p.kill(w.T)
-			killed = true
+	for range w.calls { // one that waits for another can be killed after that
+		for i, p := range w.calls {
+			if p == nil {
+				continue
+			}
+			if p.advance(0); p.held == nil && !p.ended {
+				continue
+			}
+			if !p.ended {
+				p.kill(w.T)
+				killed = true
+			}
+			w.calls[i] = nil
 		}
-		w.calls[i] = nil
 	}
 	for a := range int8(len(w.Pods)) {
 		if killed || w.Failed() || !w.state.Live.Has(a) || w.state.Lost.Has(w.Pods[a]) {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -212,7 +213,7 @@ func (w *modelWorld) advanceToPlace(call int8) error {
 		case is == nil:
 			return nil
 		case p.ended:
-			return fmt.Errorf("%s ended before: %v: %s, %v", p.command, w.state.Calls[call].At, p.outcome.fault, p.outcome.err)
+			return errors.Join(fmt.Errorf("%s ended before: %v: %s", p.command, w.state.Calls[call].At, p.outcome.fault), p.outcome.err)
 		case is(p.held.Step):
 			return nil
 		}

@@ -146,8 +146,10 @@ func (w *modelWorld) expected() []string {
 			bit  model.AltNames
 			name string
 		}{
-			{model.NameVM, fmt.Sprintf("vm%d", l.VMID)}, {model.NamePod, "pod:" + w.podID(w.Pods[l.Attachment])},
-			{model.NameAttachment, w.name(l.Attachment)}, {model.NameMark, "mark"},
+			{model.NameVM, fmt.Sprintf("vm%d", l.VMID)},
+			{model.NamePod, "pod:" + w.podID(w.Pods[l.Attachment])},
+			{model.NameAttachment, w.name(l.Attachment)},
+			{model.NameMark, "mark"},
 		} {
 			if l.Names&n.bit != 0 {
 				line += " " + n.name

@@ -45,7 +45,7 @@ func TestModelOnTheKernel(t *testing.T) {
 			}
 			ways = append(ways, everyNth(byLinks, len(byLinks)/most+1)...)
 			if testing.Short() {
-				ways = everyNth(ways, 12)
+				ways = everyNth(ways, 20)
 			}
 			w := newModelWorld(t, &r)
 			steps := 0

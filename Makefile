@@ -45,6 +45,10 @@ test-vm: ## run the tests in the VM only
 soak: ## have ADD and DEL fail and be killed in each way at each step, which takes an hour (needs root)
 	hack/test.sh soak
 
+.PHONY: race
+race: ## run what has goroutines, and the plugin many at once, with the race detector (needs root and gcc)
+	hack/race.sh
+
 .PHONY: e2e
 e2e: ## run pods by containerd, Debian's and a new one, and the tests with other runtimes' libraries
 	hack/test.sh e2e

@@ -63,7 +63,7 @@ case $what in
 e2e) tests=(./test/cri ./test/e2e -run '^Test(CRI|Containerd|Multus|Runtime)') ;;
 kubelet) tests=(-tags kubelet ./test/e2e -run '^TestKubelet') ;;
 soak)
-	tests=(./test/e2e -run '^Test(Crash|TwoAtOnce|FirstTwoAtOnce|ForwardAtOnce|Hostile|ConflistChanged|Scale)')
+	tests=(./test/e2e ./test/model -run '^Test(Crash|TwoAtOnce|FirstTwoAtOnce|ForwardAtOnce|Hostile|ConflistChanged|Scale|Model|Random|ManyAtOnce)')
 	limit=4h
 	export VMTAP_CRASH_EVERY=1
 	;;

@@ -87,7 +87,7 @@ func (s *Session) createVRFLocked(req *config.Request, o *Observation, v vrf) er
 		err = s.observeRDomains(req, o)
 	}
 	if err == nil {
-		err = plan.CheckPolicy(req, &o.Node)
+		err = plan.CheckRDomains(req, &o.Node) // what is there now may be another's
 	}
 	if err != nil {
 		return joinUndo(err, undo.run())
@@ -114,6 +114,9 @@ func (s *Session) makeVRF(v vrf, undo *undoStack) error {
 	}
 	err := s.host.do(newVRF(index, v.want))
 	switch {
+	case errors.Is(err, unix.EEXIST): // made by a call without our lock, which counts on the routes
+		*undo = undoStack{}
+		return nil
 	case errors.Is(err, unix.EOPNOTSUPP):
 		return errNoVRF(v.want.Name, err)
 	case err != nil:

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,12 +68,20 @@ func (w *modelWorld) compare() error {
 func (w *modelWorld) finish(way []model.Action) {
 	w.Helper()
 	killed := false
-	for i, p := range w.calls {
-		if p != nil && !p.ended {
-			p.kill(w.T)
-			killed = true
+	for range w.calls { // one that waits for another can be killed after that
+		for i, p := range w.calls {
+			if p == nil {
+				continue
+			}
+			if p.advance(0); p.held == nil && !p.ended {
+				continue
+			}
+			if !p.ended {
+				p.kill(w.T)
+				killed = true
+			}
+			w.calls[i] = nil
 		}
-		w.calls[i] = nil
 	}
 	for a := range int8(len(w.Pods)) {
 		if killed || w.Failed() || !w.state.Live.Has(a) || w.state.Lost.Has(w.Pods[a]) {
@@ -204,7 +213,7 @@ func (w *modelWorld) advanceToPlace(call int8) error {
 		case is == nil:
 			return nil
 		case p.ended:
-			return fmt.Errorf("%s ended before: %v: %s, %v", p.command, w.state.Calls[call].At, p.outcome.fault, p.outcome.err)
+			return errors.Join(fmt.Errorf("%s ended before: %v: %s", p.command, w.state.Calls[call].At, p.outcome.fault), p.outcome.err)
 		case is(p.held.Step):
 			return nil
 		}

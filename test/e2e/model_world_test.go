@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -145,8 +146,10 @@ func (w *modelWorld) expected() []string {
 			bit  model.AltNames
 			name string
 		}{
-			{model.NameVM, fmt.Sprintf("vm%d", l.VMID)}, {model.NamePod, "pod:" + w.podID(w.Pods[l.Attachment])},
-			{model.NameAttachment, w.name(l.Attachment)}, {model.NameMark, "mark"},
+			{model.NameVM, fmt.Sprintf("vm%d", l.VMID)},
+			{model.NamePod, "pod:" + w.podID(w.Pods[l.Attachment])},
+			{model.NameAttachment, w.name(l.Attachment)},
+			{model.NameMark, "mark"},
 		} {
 			if l.Names&n.bit != 0 {
 				line += " " + n.name
@@ -213,11 +216,22 @@ func (w *modelWorld) found() []string {
 
 func (w *modelWorld) linksOf(h *netlink.Handle) []netlink.Link {
 	w.Helper()
-	all, err := h.LinkList()
+	all, err := linkList(h)
 	if err != nil {
 		w.Fatal(err)
 	}
 	return all
+}
+
+// linkList is all links of one moment: a dump during which some change is made
+// again.
+func linkList(h *netlink.Handle) (all []netlink.Link, err error) {
+	for range 1000 {
+		if all, err = h.LinkList(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return all, err
+		}
+	}
+	return nil, err
 }
 
 // ownNames are the altnames of a host link that the model knows, in order.

@@ -64,8 +64,11 @@ func (r *Rules) add(s *State, call int8) bool {
 	case UnlockClaims:
 		r.unlock(&s.Claims, call)
 		r.unlock(&s.VMs[r.pod(c.Attachment)], call)
-		if c.At = CreateGateway; c.Failed {
+		switch c.At = CreateGateway; {
+		case c.Failed && c.Made:
 			c.At = UndoVM
+		case c.Failed:
+			c.At = Failed
 		}
 	default:
 		return r.addRest(s, call)

@@ -48,7 +48,6 @@ func TestModel(t *testing.T) {
 
 		{Rules{Pods: vm, Kill: true, Fail: true, GC: true}, true},
 		{Rules{Pods: two, Kill: true, Fail: true, GC: true}, true},
-		{Rules{Pods: vm, Kill: true, Fail: true, Hand: true}, true},
 		{Rules{Pods: two, Kill: true, Fail: true, Hand: true}, true},
 		{Rules{Pods: two, Kill: true, Fail: true, Drop: true}, true},
 		{Rules{Pods: vm, Host: true, Kill: true, Fail: true}, true},

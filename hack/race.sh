@@ -30,7 +30,7 @@ go build -race -overlay "$tmp/overlay.json" -o "$tmp/vmtap" ./plugins/vmtap
 export VMTAP_BIN=$tmp/vmtap
 
 say "the packages with the race detector"
-go test -race -count=1 ./pkg/delegate ./pkg/kernel ./test/cni ./test/guest ./test/netns ./test/snapshot
+go test -race -count=1 ./pkg/delegate ./pkg/kernel ./pkg/respond ./test/cni ./test/guest ./test/netns ./test/snapshot
 say "the plugin with the race detector"
 mkdir -p /run/vmtap
 unshare --mount sh -c 'mount -t tmpfs -o mode=700 tmpfs /run/vmtap && exec "$@"' sh \

@@ -23,6 +23,9 @@ type Plugin struct {
 	Node *netns.NS // the namespace in which the runtime runs; nil: the test's own
 	Path string    // CNI_PATH; the directory of Bin if empty
 
+	// Started, if set, is told the process group of each call: its id stays that of what the plugin began and left.
+	Started func(group int)
+
 	wrap   []string
 	faulty *supervisor
 }
@@ -110,6 +113,9 @@ func (p *Plugin) Invoke(command string, c Call) (stdout []byte, fault *Error, er
 	cmd.WaitDelay = 30 * time.Second
 	if err := p.start(cmd); err != nil {
 		return nil, nil, err
+	}
+	if p.Started != nil {
+		p.Started(cmd.Process.Pid)
 	}
 	late := time.AfterFunc(Timeout, func() { _ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
 	err = cmd.Wait()

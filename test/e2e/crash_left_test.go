@@ -2,12 +2,9 @@ package e2e
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,57 +13,32 @@ import (
 	"github.com/vmtap/vmtap/test/cni"
 )
 
-// adoptOrphans makes this process the parent of what its children leave, until the test ends.
-func adoptOrphans(t *testing.T) {
-	t.Helper()
-	set := func(on uintptr) {
-		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, on, 0, 0, 0); err != nil {
-			t.Error(err)
-		}
-	}
-	set(1)
-	t.Cleanup(func() { set(0) })
+// callGroups are the process groups of a world's calls.
+type callGroups struct {
+	mu  sync.Mutex
+	ids []int
 }
 
-// children are this process's: by pid, what they execute.
-func children(t *testing.T) map[int]string {
-	t.Helper()
-	lists, err := filepath.Glob("/proc/self/task/*/children")
-	if err != nil || len(lists) == 0 {
-		t.Fatalf("look for children: %v, %v", lists, err)
-	}
-	all := map[int]string{}
-	for _, list := range lists {
-		text, err := os.ReadFile(list)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatal(err)
-		}
-		for _, word := range strings.Fields(string(text)) {
-			pid, err := strconv.Atoi(word)
-			if err != nil {
-				t.Fatal(err)
-			}
-			all[pid], _ = os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-		}
-	}
-	return all
+func (g *callGroups) add(id int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ids = append(g.ids, id)
+}
+
+// living are those of which a process lives.
+func (g *callGroups) living() []int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ids = slices.DeleteFunc(g.ids, func(id int) bool { return errors.Is(unix.Kill(-id, 0), unix.ESRCH) })
+	return slices.Clone(g.ids)
 }
 
 // wantNoChildren demands that no process lives on that a plugin began. One that dies with the plugin takes its time.
 func (w *crashWorld) wantNoChildren(about string) {
 	w.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		living := children(w.T)
-		for pid := range living {
-			if got, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); err != nil || got == pid {
-				delete(living, pid)
-			}
-		}
-		if len(living) == 0 {
-			return
-		}
+	for deadline := time.Now().Add(time.Minute); len(w.groups.living()) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.Errorf("leak: processes live on: %v, after %s", living, about)
+			w.Errorf("leak: processes of groups %v live on, after %s", w.groups.living(), about)
 			return
 		}
 	}
@@ -85,4 +57,23 @@ func wantOwnFiles(t *testing.T, steps []cni.Step) {
 			}
 		}
 	}
+}
+
+// TestCallGroups: a process that a call's left behind is seen for as long as it lives.
+func TestCallGroups(t *testing.T) {
+	n := newNode(t)
+	var g callGroups
+	p := n.Wrap("sh", "-c", `sleep 1000 >/dev/null 2>&1 & exec "$0"`)
+	p.Started = g.add
+	if _, fault := p.Add(t, n.newPod(t, "p").call("eth0", localConf)); fault != nil {
+		t.Fatal(fault)
+	}
+	left := g.living()
+	if len(left) != 1 {
+		t.Fatalf("groups %v live on, want one", left)
+	}
+	if err := unix.Kill(-left[0], unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the end of the process", func() bool { return len(g.living()) == 0 })
 }

@@ -23,6 +23,7 @@ type crashWorld struct {
 	leases pool
 	held   []string // the leases of others
 	before snapshots
+	groups callGroups
 }
 
 func newCrashWorld(t *testing.T, s crashScenario) *crashWorld {
@@ -31,8 +32,8 @@ func newCrashWorld(t *testing.T, s crashScenario) *crashWorld {
 	if s.node != nil {
 		newNode = s.node
 	}
-	adoptOrphans(t)
 	w := &crashWorld{T: t, crashScenario: s, n: newNode(t), leases: newPool(t)}
+	w.n.Started = w.groups.add
 	block := s.block
 	if s.leased != "" {
 		block = s.leased + w.leases.dual()

@@ -59,6 +59,24 @@ func (s *Session) Observe(req *config.Request) (*Observation, error) {
 	return &o, s.noteBridge(req, &o, bridge)
 }
 
+// SettleSwitch looks again at a bridge that could be made and is somebody else's:
+// one that another ADD is just making gets its mark a message later. Under the lock
+// under which bridges are made there is none without. The lock must be open.
+func (s *Session) SettleSwitch(req *config.Request, o *Observation) error {
+	if req.Switch == nil || !req.Switch.Create || o.Node.Bridge.Name == "" || o.Node.Bridge.Ours {
+		return nil
+	}
+	if err := s.lock.lock(claimsByte, "the node's claims"); err != nil {
+		return err
+	}
+	var bridge *link
+	err := s.host.do(getLink(0, req.Switch.Interface, &bridge))
+	if err == nil {
+		err = s.noteBridge(req, o, bridge)
+	}
+	return errors.Join(err, s.lock.unlock(claimsByte))
+}
+
 // observeSwitch looks at the switch's bridge again, and whether it still will
 // do. It returns nil if there is none.
 func (s *Session) observeSwitch(req *config.Request, o *Observation) (*link, error) {

@@ -101,6 +101,9 @@ func chain(s *kernel.Session, req *config.Request, observed *kernel.Observation)
 // first: with it the last thing that can refuse the request is past. Then what
 // attachments share, then the attachment.
 func attach(s *kernel.Session, req *config.Request, observed *kernel.Observation) (*plan.State, error) {
+	if err := s.SettleSwitch(req, observed); err != nil {
+		return nil, err
+	}
 	if err := plan.CheckNode(req, &observed.Node); err != nil {
 		return nil, err
 	}

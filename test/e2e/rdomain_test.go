@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vmtap/vmtap/test/cni"
 	"github.com/vmtap/vmtap/test/netns"
 )
 
@@ -205,5 +206,28 @@ func TestFirstRDomainsAtOnce(t *testing.T) {
 	n.wantVRF(t, "rdomain20")
 	if vrfs := strings.Count(n.Run(t, "ip", "-o", "link", "show", "type", "vrf"), "\n"); vrfs != 2 {
 		t.Errorf("%d VRFs, want 2", vrfs)
+	}
+}
+
+// TestSwitchJustMade: a bridge that another ADD is just making has no mark yet. It is not taken for somebody else's, on
+// which rdomains must not differ.
+func TestSwitchJustMade(t *testing.T) {
+	n := newVRFNode(t)
+	block := inRDomains("bridge0", "20", "10")
+	n.newPod(t, "first").add(t, "eth0", conf(block)).del()
+	release := holdLock(t, claimsByte)
+	n.Run(t, "ip", "link", "property", "del", "dev", "bridge0", "altname", "bridge0.switch")
+	second := n.start(cni.ADD, n.newPod(t, "second").call("eth0", conf(block)), false)
+	second.advance(toTheEnd)
+	if !second.waited {
+		t.Errorf("ADD did not wait for who makes the bridge: %s", second.outcome.fault)
+	}
+	n.Run(t, "ip", "link", "property", "add", "dev", "bridge0", "altname", "bridge0.switch")
+	release()
+	for !second.ended {
+		second.advance(toTheEnd)
+	}
+	if second.outcome.fault != nil || second.outcome.err != nil {
+		t.Errorf("ADD: %s, %v", second.outcome.fault, second.outcome.err)
 	}
 }

@@ -12,23 +12,6 @@ import (
 // ntfSticky is NTF_STICKY of include/uapi/linux/neighbour.h, Linux 4.20.
 const ntfSticky = 1 << 6
 
-// neighbour is the header of a message about an entry of a neighbour table,
-// struct ndmsg. Those of a bridge have its family.
-type neighbour unix.NdMsg
-
-// Len is the header's length in bytes.
-func (*neighbour) Len() int { return unix.SizeofNdMsg }
-
-// Serialize returns the header's bytes.
-func (n *neighbour) Serialize() []byte {
-	b := make([]byte, unix.SizeofNdMsg)
-	b[0] = n.Family
-	nl.NativeEndian().PutUint32(b[4:], uint32(n.Ifindex))
-	nl.NativeEndian().PutUint16(b[8:], n.State)
-	b[10], b[11] = n.Flags, n.Type
-	return b
-}
-
 // pinAll holds lladdrs to a port, in all VLANs that it is in: without a VLAN the
 // kernel means all.
 func pinAll(index int32, l *plan.Link) []*message {
@@ -47,7 +30,7 @@ func pinAll(index int32, l *plan.Link) []*message {
 // one would be moved. NUD_PERMANENT would mean the host itself.
 func pin(index int32, link string, a vmid.LLAddr) *message {
 	m := newMessage(unix.RTM_NEWNEIGH, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, "hold lladdr %s to port %s", a, link)
-	m.AddData(&neighbour{Family: unix.AF_BRIDGE, Ifindex: index, State: unix.NUD_NOARP, Flags: unix.NTF_MASTER | ntfSticky})
+	m.AddData(&ndMsg{Family: unix.AF_BRIDGE, Ifindex: index, State: unix.NUD_NOARP, Flags: unix.NTF_MASTER | ntfSticky})
 	m.AddData(nl.NewRtAttr(unix.NDA_LLADDR, a[:]))
 	return m
 }
@@ -62,7 +45,7 @@ type fdbEntry struct {
 // getFDB asks for the entries of a bridge's table that lead to a port.
 func getFDB(bridge, port int32, link string, into *[]fdbEntry) *message {
 	m := newMessage(unix.RTM_GETNEIGH, unix.NLM_F_DUMP, "look up FDB entries of port %s", link)
-	m.AddData(&neighbour{Family: unix.AF_BRIDGE, Ifindex: port})
+	m.AddData(&ndMsg{Family: unix.AF_BRIDGE, Ifindex: port})
 	m.AddData(nl.NewRtAttr(unix.NDA_MASTER, nl.Uint32Attr(uint32(bridge))))
 	m.receive = func(data []byte) error {
 		e, ofBridge, err := parseFDBEntry(data)
@@ -78,7 +61,7 @@ func getFDB(bridge, port int32, link string, into *[]fdbEntry) *message {
 // stays nil if there is none.
 func findFDB(bridge int32, a vmid.LLAddr, vlan uint16, into **fdbEntry) *message {
 	m := newMessage(unix.RTM_GETNEIGH, 0, "look up lladdr %s in the switch", a).allow(unix.ENOENT)
-	m.AddData(&neighbour{Family: unix.AF_BRIDGE})
+	m.AddData(&ndMsg{Family: unix.AF_BRIDGE})
 	m.AddData(nl.NewRtAttr(unix.NDA_MASTER, nl.Uint32Attr(uint32(bridge))))
 	m.AddData(nl.NewRtAttr(unix.NDA_LLADDR, a[:]))
 	if vlan != 0 {

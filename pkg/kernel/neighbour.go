@@ -8,25 +8,20 @@ import (
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
-// sizeofNdMsg is the length of struct ndmsg (include/uapi/linux/neighbour.h).
-const sizeofNdMsg = 12
+// ndMsg is the header of a message about an entry of a neighbour table, struct
+// ndmsg. Those of a bridge have its family.
+type ndMsg unix.NdMsg
 
-// ndMsg is struct ndmsg.
-type ndMsg struct {
-	family uint8
-	index  int32
-	state  uint16
-}
+// Len returns the header's length in bytes, for nl.
+func (*ndMsg) Len() int { return unix.SizeofNdMsg }
 
-// Len returns the length of the message, for nl.
-func (*ndMsg) Len() int { return sizeofNdMsg }
-
-// Serialize returns the message as the kernel takes it, for nl.
+// Serialize returns the header as the kernel takes it, for nl.
 func (m *ndMsg) Serialize() []byte {
-	b := make([]byte, sizeofNdMsg)
-	b[0] = m.family
-	nl.NativeEndian().PutUint32(b[4:], uint32(m.index))
-	nl.NativeEndian().PutUint16(b[8:], m.state)
+	b := make([]byte, unix.SizeofNdMsg)
+	b[0] = m.Family
+	nl.NativeEndian().PutUint32(b[4:], uint32(m.Ifindex))
+	nl.NativeEndian().PutUint16(b[8:], m.State)
+	b[10], b[11] = m.Flags, m.Type
 	return b
 }
 
@@ -34,7 +29,7 @@ func (m *ndMsg) Serialize() []byte {
 // the meantime is replaced.
 func addNeighbour(index int32, link string, n plan.Neighbour) *message {
 	m := newMessage(unix.RTM_NEWNEIGH, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, "add neighbour %s to link %s", n.Addr, link)
-	m.AddData(&ndMsg{family: family(n.Addr), index: index, state: unix.NUD_PERMANENT})
+	m.AddData(&ndMsg{Family: family(n.Addr), Ifindex: index, State: unix.NUD_PERMANENT})
 	m.AddData(nl.NewRtAttr(unix.NDA_DST, n.Addr.AsSlice()))
 	m.AddData(nl.NewRtAttr(unix.NDA_LLADDR, n.LLAddr[:]))
 	return m
@@ -45,16 +40,16 @@ func addNeighbour(index int32, link string, n plan.Neighbour) *message {
 // the node.
 func getNeighbour(index int32, link string, into *plan.Neighbour) *message {
 	m := newMessage(unix.RTM_GETNEIGH, 0, "look up neighbour %s of link %s", into.Addr, link).allow(unix.ENOENT)
-	m.AddData(&ndMsg{family: family(into.Addr), index: index})
+	m.AddData(&ndMsg{Family: family(into.Addr), Ifindex: index})
 	m.AddData(nl.NewRtAttr(unix.NDA_DST, into.Addr.AsSlice()))
 	m.receive = func(data []byte) error {
-		if len(data) < sizeofNdMsg {
+		if len(data) < unix.SizeofNdMsg {
 			return errShort
 		}
 		if nl.NativeEndian().Uint16(data[8:])&unix.NUD_PERMANENT == 0 {
 			return nil
 		}
-		return eachAttr(data[sizeofNdMsg:], func(kind uint16, value []byte) error {
+		return eachAttr(data[unix.SizeofNdMsg:], func(kind uint16, value []byte) error {
 			if kind == unix.NDA_LLADDR && len(value) == len(vmid.LLAddr{}) {
 				into.LLAddr = vmid.LLAddr(value)
 			}

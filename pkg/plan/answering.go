@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/hex"
 	"strings"
 
 	"github.com/vmtap/vmtap/pkg/vmid"
@@ -46,14 +47,11 @@ func NetworkOf(altNames []string) string {
 func GuestOf(altNames []string) vmid.LLAddr {
 	for _, a := range altNames {
 		digits, bridge, ok := strings.Cut(a, ".lladdr.")
-		if !ok || bridge == "" || len(digits) != 12 || strings.ContainsAny(a, "@:") {
+		b, err := hex.DecodeString(digits)
+		if !ok || bridge == "" || strings.ContainsAny(a, "@:") || err != nil || len(b) != 6 {
 			continue
 		}
-		pairs := make([]string, 0, 6)
-		for i := 0; i < len(digits); i += 2 {
-			pairs = append(pairs, digits[i:i+2])
-		}
-		if guest, err := vmid.ParseLLAddr(strings.Join(pairs, ":")); err == nil {
+		if guest := vmid.LLAddr(b); guest[0]&1 == 0 { // else it is no NIC's
 			return guest
 		}
 	}

@@ -1,7 +1,6 @@
 package respond
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,8 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/containernetworking/cni/libcni"
 
 	"github.com/vmtap/vmtap/pkg/answer"
 	"github.com/vmtap/vmtap/pkg/config"
@@ -29,101 +29,85 @@ type networks struct {
 // refresh reads the directory if something in it has changed. A file that cannot
 // be used is left out and is an error; the others are used all the same.
 func (n *networks) refresh() error {
-	state, err := n.look()
+	files, state, err := n.look()
 	if err != nil || maps.EqualFunc(state, n.state, time.Time.Equal) {
 		return err
 	}
 	n.state, n.all = state, map[string]answer.Network{}
 	var errs []error
 	// As runtimes do: of two files with one network, the first counts.
-	for _, path := range slices.Sorted(maps.Keys(state)) {
-		errs = append(errs, n.read(path))
+	for _, path := range files {
+		if err := n.read(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // it has just gone
+			errs = append(errs, fmt.Errorf("read configuration %s: %w", path, err))
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// look returns when each configuration file was changed.
-func (n *networks) look() (map[string]time.Time, error) {
-	entries, err := os.ReadDir(n.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read configurations: %w", err)
+// look returns the configuration files in order, and when each was changed, with
+// those that add plugins to a network, in a directory of its name.
+func (n *networks) look() (files []string, state map[string]time.Time, err error) {
+	if files, err = libcni.ConfFiles(n.dir, []string{conflist, ".conf", ".json"}); err != nil {
+		return nil, nil, fmt.Errorf("read configurations: %w", err)
 	}
-	state := map[string]time.Time{}
-	for _, e := range entries {
-		if !slices.Contains([]string{".conflist", ".conf", ".json"}, filepath.Ext(e.Name())) {
-			continue
-		}
-		path := filepath.Join(n.dir, e.Name())
+	added, err := filepath.Glob(filepath.Join(n.dir, "*", "*.conf"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read configurations: %w", err)
+	}
+	state = map[string]time.Time{}
+	for _, path := range slices.Concat(files, added) {
 		info, err := os.Stat(path)
 		switch {
-		case errors.Is(err, fs.ErrNotExist): // it has just gone
+		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
-			return nil, fmt.Errorf("read configurations: %w", err)
-		case info.Mode().IsRegular():
+			return nil, nil, fmt.Errorf("read configurations: %w", err)
+		default:
 			state[path] = info.ModTime()
 		}
 	}
-	return state, nil
+	slices.Sort(files)
+	return files, state, nil
 }
 
-// read takes the networks of vmtap's that a file configures.
+// conflist ends the name of a file with a network's whole list of plugins.
+const conflist = ".conflist"
+
+// read takes the network of vmtap's that a file configures, if it does.
 func (n *networks) read(path string) error {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	list, err := load(path)
 	if err != nil {
-		return fmt.Errorf("read configuration: %w", err)
-	}
-	var list struct {
-		CNIVersion string                       `json:"cniVersion"`
-		Name       string                       `json:"name"`
-		Plugins    []map[string]json.RawMessage `json:"plugins"`
-	}
-	if err := json.Unmarshal(text, &list); err != nil {
-		return fmt.Errorf("read configuration %s: %w", path, err)
-	}
-	if list.Plugins == nil { // a file with one plugin
-		var plugin map[string]json.RawMessage
-		if err := json.Unmarshal(text, &plugin); err != nil {
-			return fmt.Errorf("read configuration %s: %w", path, err)
-		}
-		list.Plugins = append(list.Plugins, plugin)
+		return err
 	}
 	for _, block := range list.Plugins {
-		if strings.Trim(string(block["type"]), `" `) != "vmtap" {
+		if _, double := n.all[list.Name]; double || block.Network.Type != "vmtap" {
 			continue
 		}
-		if _, double := n.all[list.Name]; double {
-			return nil
-		}
-		settings, err := n.parse(block, list.CNIVersion, list.Name)
+		// As it is handed to the plugin.
+		block, err := libcni.InjectConf(block, map[string]any{"name": list.Name, "cniVersion": list.CNIVersion})
 		if err != nil {
-			return fmt.Errorf("read configuration %s: %w", path, err)
+			return err
 		}
-		n.all[list.Name] = settings
+		req, err := config.ParseNetwork(config.Input{Stdin: block.Bytes, MachineID: func() (string, error) { return n.machineID, nil }})
+		if err != nil {
+			return err
+		}
+		n.all[list.Name] = settingsOf(&req)
 	}
 	return nil
 }
 
-// parse reads a plugin's block as it is handed to the plugin, with the list's
-// version and name.
-func (n *networks) parse(block map[string]json.RawMessage, version, name string) (answer.Network, error) {
-	block = maps.Clone(block)
-	for key, value := range map[string]string{"cniVersion": version, "name": name} {
-		text, err := json.Marshal(value)
-		if err != nil {
-			return answer.Network{}, err
-		}
-		block[key] = text
+// load reads a list of plugins, or one plugin alone.
+func load(path string) (*libcni.NetworkConfigList, error) {
+	if filepath.Ext(path) == conflist {
+		return libcni.NetworkConfFromFile(path)
 	}
-	stdin, err := json.Marshal(block)
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return answer.Network{}, err
+		return nil, err
 	}
-	req, err := config.ParseNetwork(config.Input{Stdin: stdin, MachineID: func() (string, error) { return n.machineID, nil }})
+	plugin, err := libcni.NetworkPluginConfFromBytes(text)
 	if err != nil {
-		return answer.Network{}, err
+		return nil, err
 	}
-	return settingsOf(&req), nil
+	return &libcni.NetworkConfigList{Name: plugin.Network.Name, CNIVersion: plugin.Network.CNIVersion, Plugins: []*libcni.PluginConfig{plugin}}, nil
 }

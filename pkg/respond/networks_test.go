@@ -55,6 +55,21 @@ func TestNetworks(t *testing.T) {
 		t.Errorf("%v, want %v", n.all, want)
 	}
 
+	// Plugins can be added to a network by files of their own.
+	if err := os.Mkdir(filepath.Join(dir, "added"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "15-added.conflist", `{"cniVersion": "1.0.0", "name": "added"}`)
+	for _, domain := range []string{"a", "changed"} {
+		put(t, dir, "added/10.conf", `{"type": "vmtap", "dns": {"domain": "`+domain+`"}}`)
+		if err := n.refresh(); err != nil || n.all["added"].Domain != domain {
+			t.Errorf("added: %v, %v, want domain %s", n.all["added"], err, domain)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "15-added.conflist")); err != nil {
+		t.Fatal(err)
+	}
+
 	put(t, dir, "20-one.conf", `{"cniVersion": "1.0.0", "name": "one", "type": "vmtap", "dns": {"domain": "new"}}`)
 	put(t, dir, "60-broken.conflist", `{"cniVersion": "1.0.0", "name": "broken", "plugins": [{"type": "vmtap", "rdomian": 1}]}`)
 	put(t, dir, "70-no.json", `{`)

@@ -42,10 +42,17 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// answers starts vmtapd on the node, with these files as its configurations, and ends it with the test.
+// tool is a program that was built beside the plugin, run with no other capabilities than these, as setpriv names them.
+func (n *node) tool(name, capabilities string, args ...string) *netns.Cmd {
+	program := filepath.Join(filepath.Dir(os.Getenv("VMTAP_BIN")), name)
+	return n.Command("setpriv", append([]string{"--bounding-set", "-all" + capabilities, "--inh-caps", "-all", program}, args...)...)
+}
+
+// answers starts vmtapd on the node, with the rights that docs/guest-addresses.md says and these files as its
+// configurations, and ends it with the test.
 func (n *node) answers(t *testing.T, dir string) *responder {
 	t.Helper()
-	r := &responder{cmd: n.Command(filepath.Join(filepath.Dir(os.Getenv("VMTAP_BIN")), "vmtapd"), "-conf-dir", dir, "-verbose"), log: &syncBuffer{}}
+	r := &responder{cmd: n.tool("vmtapd", ",+net_raw,+net_admin", "-conf-dir", dir, "-verbose"), log: &syncBuffer{}}
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)

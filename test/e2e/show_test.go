@@ -3,8 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,9 +10,9 @@ import (
 	"github.com/vmtap/vmtap/test/netns"
 )
 
-// show runs vmtapctl show on a node.
+// show runs vmtapctl show on a node, with no rights.
 func (n *node) show(args ...string) *netns.Cmd {
-	return n.Command(filepath.Join(filepath.Dir(os.Getenv("VMTAP_BIN")), "vmtapctl"), append([]string{"show"}, args...)...)
+	return n.tool("vmtapctl", "", append([]string{"show"}, args...)...)
 }
 
 // shownLink is an object of its JSON, as far as tests look at it.

@@ -42,11 +42,11 @@ test-vm: ## run the tests in the VM only
 	hack/test.sh vm
 
 .PHONY: soak
-soak: ## have ADD and DEL fail and be killed in each way at each step, which takes an hour (needs root)
+soak: race ## have ADD and DEL fail and be killed in each way at each step, which takes an hour (needs root)
 	hack/test.sh soak
 
 .PHONY: race
-race: ## run what has goroutines, and the plugin many at once, with the race detector (needs root and gcc)
+race: ## run what has goroutines, and the plugin many at once, with the race detector (needs root)
 	hack/race.sh
 
 .PHONY: e2e

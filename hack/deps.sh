@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building, testing and the demo need and this machine lacks.
 #
-# usage: hack/deps.sh [COMMAND...]    default: all the commands listed below
+# usage: hack/deps.sh [COMMAND...]    default: all the commands of the first list
 #
 # Nothing is installed, and apt is not asked, if all the commands are there.
 # On systems without apt-get it only says what is missing.
@@ -35,6 +35,10 @@ declare -A package=(
 	[tcpdump]=tcpdump
 	[xz]=xz-utils
 )
+# What only some targets need is installed when it is named.
+declare -A more=(
+	[gcc]=build-essential
+)
 
 missing=()
 if [ $# -eq 0 ]; then
@@ -43,8 +47,9 @@ if [ $# -eq 0 ]; then
 	! command -v apt-get >/dev/null || [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 fi
 for command in "$@"; do
-	[ -n "${package[$command]:-}" ] || die "no package known for the command $command"
-	command -v "$command" >/dev/null || missing+=("${package[$command]}")
+	needs=${package[$command]:-${more[$command]:-}}
+	[ -n "$needs" ] || die "no package known for the command $command"
+	command -v "$command" >/dev/null || missing+=("$needs")
 done
 
 # An initramfs needs a busybox that is linked statically: Debian's package

@@ -12,8 +12,8 @@
 
 need_root
 cd "$root"
-command -v gcc >/dev/null || die "the race detector needs a C compiler: install gcc and libc6-dev"
 "$root/hack/deps.sh"
+"$root/hack/deps.sh" gcc
 "$root/hack/gotool.sh" host-local >/dev/null
 
 tmp=$(mktemp -d)

@@ -50,9 +50,13 @@ func (n *node) tool(name, capabilities string, args ...string) *netns.Cmd {
 
 // answers starts vmtapd on the node, with the rights that docs/guest-addresses.md says and these files as its
 // configurations, and ends it with the test.
-func (n *node) answers(t *testing.T, dir string) *responder {
+func (n *node) answers(t *testing.T, dir string, more ...string) *responder {
 	t.Helper()
-	r := &responder{cmd: n.tool("vmtapd", ",+net_raw,+net_admin", "-conf-dir", dir, "-verbose"), log: &syncBuffer{}}
+	if len(more) == 0 {
+		more = []string{"-cache-dir", t.TempDir()} // and nothing of this machine's
+	}
+	args := append([]string{"-conf-dir", dir, "-verbose"}, more...)
+	r := &responder{cmd: n.tool("vmtapd", ",+net_raw,+net_admin", args...), log: &syncBuffer{}}
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -117,14 +121,14 @@ func udhcpc(t *testing.T, m *netns.NS) string {
 	script := filepath.Join(t.TempDir(), "script")
 	write(t, script, `#!/bin/sh
 [ "$1" = bound ] || exit 0
-env | grep -E '^(ip|mask|router|dns|domain|hostname|mtu|serverid)=' | sort
+env | grep -E '^(ip|mask|router|dns|domain|hostname|mtu|ntpsrv|serverid)=' | sort
 ip address replace $ip/$mask dev $interface
 ip route replace default via $router
 `)
 	if err := os.Chmod(script, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return m.Run(t, "busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-t", "60", "-T", "1", "-s", script)
+	return m.Run(t, "busybox", "udhcpc", "-i", "eth0", "-O", "ntpsrv", "-n", "-q", "-t", "60", "-T", "1", "-s", script)
 }
 
 // TestAnswerUdhcpc: a machine whose only program is busybox's DHCP client gets its address, and the host's ping.

@@ -57,6 +57,10 @@ e2e: ## run pods by containerd, Debian's and a new one, and the tests with other
 e2e-kubelet: ## run a VM as a kubelet's pod; builds the kubelet the first time, which takes minutes (needs root)
 	hack/test.sh kubelet
 
+.PHONY: e2e-debian
+e2e-debian: ## boot a Debian that gets its addresses by itself; makes the system the first time, which takes minutes (needs root)
+	hack/test.sh debian
+
 .PHONY: demo
 demo: ## give a VM its network and ping it, away from the machine's own; CONF chooses the configuration (needs root)
 	hack/demo.sh $(CONF)

@@ -37,6 +37,7 @@ declare -A package=(
 )
 # What only some targets need is installed when it is named.
 declare -A more=(
+	[debootstrap]=debootstrap
 	[gcc]=build-essential
 )
 

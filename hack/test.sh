@@ -3,11 +3,12 @@
 # line "N passed, N failed, N skipped" for both together: skipped are those that
 # ran on neither.
 #
-# usage: hack/test.sh [all|host|vm|e2e|kubelet|soak]    default: all
+# usage: hack/test.sh [all|host|vm|e2e|kubelet|debian|soak]    default: all
 #
 # "e2e" is pods run by container runtimes, on both kernels: a part of "all".
 # "kubelet" is pods run by a kubelet, on this kernel. It is no part of "all": the
-# kubelet is built first, which takes minutes. "soak" is every fault at every
+# kubelet is built first, which takes minutes. Nor is "debian", a Debian guest that
+# gets its addresses by itself: its system is made first. "soak" is every fault at every
 # step on this kernel, and many in the VM, and nodes and switches that are full:
 # "all" has some of each. It takes about an hour.
 #
@@ -18,8 +19,8 @@
 
 what=${1:-all}
 case $what in
-all | host | vm | e2e | kubelet | soak) ;;
-*) die "usage: hack/test.sh [all|host|vm|e2e|kubelet|soak]" ;;
+all | host | vm | e2e | kubelet | debian | soak) ;;
+*) die "usage: hack/test.sh [all|host|vm|e2e|kubelet|debian|soak]" ;;
 esac
 need_root
 cd "$root"
@@ -62,6 +63,7 @@ limit=70m
 case $what in
 e2e) tests=(./test/cri ./test/e2e -run '^Test(CRI|Containerd|Multus|Runtime)') ;;
 kubelet) tests=(-tags kubelet ./test/e2e -run '^TestKubelet') ;;
+debian) tests=(-tags debian ./test/e2e -run '^TestDebian') ;;
 soak)
 	tests=(./test/e2e ./test/model -run '^Test(Crash|TwoAtOnce|FirstTwoAtOnce|ForwardAtOnce|Hostile|ConflistChanged|Scale|Model|Random|ManyAtOnce)')
 	limit=4h
@@ -69,6 +71,7 @@ soak)
 	;;
 esac
 [ "$what" != kubelet ] || "$root/hack/gotool.sh" kubelet >/dev/null
+[ "$what" != debian ] || "$root/hack/guest/debian.sh" >/dev/null
 host=()
 vm=()
 if [ "$what" != vm ]; then
@@ -80,7 +83,7 @@ if [ "$what" != vm ]; then
 	host+=(unshare --mount sh -c 'mount -t tmpfs -o mode=700 tmpfs /run/vmtap && exec "$@"' sh
 		go test -json -count=1 -timeout "$limit" "${tests[@]}")
 fi
-if [ "$what" != host ] && [ "$what" != kubelet ]; then
+if [ "$what" != host ] && [ "$what" != kubelet ] && [ "$what" != debian ]; then
 	vm=("in the VRF kernel ($(cat "$("$root/hack/kernel.sh")/version"))" "$tmp/vm")
 	runs+=("${vm[@]}")
 	if [ "$what" = e2e ]; then

@@ -34,6 +34,7 @@ declare -A package=(
 	[ss]=iproute2
 	[tcpdump]=tcpdump
 	[xz]=xz-utils
+	[/usr/lib/klibc/bin/ipconfig]=klibc-utils
 )
 # What only some targets need is installed when it is named.
 declare -A more=(

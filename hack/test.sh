@@ -65,7 +65,7 @@ e2e) tests=(./test/cri ./test/e2e -run '^Test(CRI|Containerd|Multus|Runtime)') ;
 kubelet) tests=(-tags kubelet ./test/e2e -run '^TestKubelet') ;;
 debian) tests=(-tags debian ./test/e2e -run '^TestDebian') ;;
 soak)
-	tests=(./test/e2e ./test/model -run '^Test(Crash|TwoAtOnce|FirstTwoAtOnce|ForwardAtOnce|Hostile|ConflistChanged|Scale|Model|Random|ManyAtOnce)')
+	tests=(./test/e2e ./test/model -run '^Test(Crash|TwoAtOnce|FirstTwoAtOnce|ForwardAtOnce|Hostile|ConflistChanged|Scale|Model|Random|ManyAtOnce|AnswerMany)')
 	limit=4h
 	export VMTAP_CRASH_EVERY=1
 	;;

@@ -179,6 +179,10 @@ for i in $(seq 600); do
 done
 sed -n 's/^DNS=//p' /run/systemd/netif/links/2 | tr ' ' '\n' | sed 's/^/nameserver /' >/etc/resolv.conf`
 
+// ipconfig is how Debian's initramfs does what ip=dhcp on the kernel's command line says.
+const ipconfig = `/usr/lib/klibc/bin/ipconfig -t 60 -c dhcp eth0
+sed -n "s/^IPV4DNS0='\(.*\)'/nameserver \1/p" /run/net-eth0.conf >/etc/resolv.conf`
+
 // TestAnswerClients has each client get the guest its address, by the router's advertisements where it is IPv6. The
 // guest's kernel and programs are told nothing else. docs/guest-addresses.md says which clients these are.
 func TestAnswerClients(t *testing.T) {
@@ -196,6 +200,7 @@ func TestAnswerClients(t *testing.T) {
 		ipv4, ipv6   bool
 	}{
 		{"dhclient -4", "dhclient -4 -1 eth0", true, false},
+		{"ipconfig", ipconfig, true, false},
 		{"dhclient -6", "dhclient -6 -1 eth0", false, true},
 		{"systemd-networkd", networkd, true, true},
 		{"dhcpcd", "dhcpcd --oneshot --waitip=4 --waitip=6 --timeout 60 eth0", true, true},

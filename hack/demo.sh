@@ -97,7 +97,7 @@ cat "$tmp/result"
 echo
 echo "It took $((end - start)) ms, cnitool included."
 assignments=$("$tmp/cniresult" <"$tmp/result")
-lladdr='' addresses='' gateways='' mtu=0 tap='' where=''
+lladdr='' addresses='' gateways='' tap='' where=''
 eval "$assignments"
 
 step "What was made"

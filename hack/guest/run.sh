@@ -23,7 +23,7 @@ memory=256
 client=()
 if [ "${1:-}" = prepare ] || [[ " $* " == *" vmtap.dhcp="* ]]; then
 	"$root/hack/deps.sh" dhcpcd
-	client=(-f "$(command -v dhcpcd)" -f /usr/lib/dhcpcd)
+	client=(-f "$(command -v dhcpcd)" -f /usr/lib/dhcpcd -f /etc/dhcpcd.conf)
 fi
 # image makes the guest's initramfs, with these files of this machine in it.
 image() { "$root/hack/initramfs.sh" "$@" "$root/hack/guest/init" virtio_pci virtio_net; }

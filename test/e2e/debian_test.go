@@ -3,8 +3,10 @@
 package e2e
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -22,7 +24,14 @@ const (
 // TestDebian boots a Debian that nobody configured. It comes up with its addresses, routes, mtu and name, is answered by its
 // gateway, answers ping, and finds a name by the network's name server. `make e2e-debian` runs it.
 func TestDebian(t *testing.T) {
-	for _, client := range []string{"networkd", "NetworkManager"} {
+	page, err := os.ReadFile("../../docs/guest-addresses.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, client := range map[string]string{"systemd-networkd": "networkd", "NetworkManager": "NetworkManager"} {
+		if row := fmt.Sprintf("\n| %s | yes | yes |\n", name); !strings.Contains(string(page), row) {
+			t.Errorf("docs/guest-addresses.md has no row %q", row)
+		}
 		t.Run(client, func(t *testing.T) {
 			n := newNode(t)
 			n.Run(t, "ip", "link", "set", "lo", "up")
@@ -64,7 +73,8 @@ func (n *node) nameServer(t *testing.T, address string) {
 	t.Helper()
 	var conn *net.UDPConn
 	var err error
-	n.Do(func() { conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(address), 53))) })
+	at := net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(address), 53))
+	n.Do(func() { conn, err = net.ListenUDP("udp", at) })
 	if err != nil {
 		t.Fatal(err)
 	}

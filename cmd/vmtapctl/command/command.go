@@ -64,7 +64,7 @@ the command line is wrong.`,
 			return fmt.Errorf("choose a command: none given, %w", errUsage)
 		},
 	}
-	root.AddCommand(showCommand(), addrCommand(), validateCommand(), planCommand())
+	root.AddCommand(showCommand(), addrCommand(), validateCommand(), planCommand(), checkCommand(), gcCommand())
 	return root
 }
 

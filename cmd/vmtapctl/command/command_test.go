@@ -102,3 +102,22 @@ func TestValidateExamples(t *testing.T) {
 		t.Errorf("status %d: %s%s", status, stdout, stderr)
 	}
 }
+
+// TestNodeCommands: what commands about the node make of a command line, with no
+// look at it.
+func TestNodeCommands(t *testing.T) {
+	for args, words := range map[string]string{
+		"check x":          "unknown command",
+		"check --nosuch":   "--nosuch",
+		"gc x":             "unknown command",
+		"gc --wait x":      "--wait",
+		"gc --yes --yes=x": "--yes",
+		"plan":             "1 arg",
+		"plan a b":         "1 arg",
+	} {
+		status, stdout, stderr := run("", strings.Fields(args)...)
+		if status != statusUsage || stdout != "" || !strings.Contains(stderr, words) {
+			t.Errorf("%s: status %d, %s%s", args, status, stdout, stderr)
+		}
+	}
+}

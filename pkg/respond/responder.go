@@ -24,6 +24,7 @@ type Responder struct {
 	session  *kernel.Session
 	limiter  *limiter
 	muted    map[int32]time.Time // until when
+	counts   Counts
 }
 
 // Config is what a Responder is told.
@@ -51,6 +52,7 @@ func Open(c Config) (*Responder, error) {
 		session:  session,
 		limiter:  newLimiter(),
 		muted:    map[int32]time.Time{},
+		counts:   Counts{Answered: map[answer.Kind]uint64{}},
 	}, nil
 }
 
@@ -92,13 +94,16 @@ func (r *Responder) take(f kernel.Frame, now time.Time) {
 	r.unmute(now)
 	switch r.limiter.ask(f.Index, now) {
 	case refused:
+		r.counts.Refused++
 		return
 	case flooding:
+		r.counts.Refused++
 		r.mute(f.Index, now)
 		return
 	}
 	link, err := r.session.Answering(f.Index)
 	if err != nil {
+		r.counts.Failed++
 		r.log.Error("look up the link of a question", "ifindex", f.Index, "error", err)
 		return
 	}
@@ -107,6 +112,7 @@ func (r *Responder) take(f kernel.Frame, now time.Time) {
 	}
 	reply, kind := r.guest(link, f.Bytes).Answer(f.Bytes)
 	if kind == answer.None {
+		r.counts.Ignored++
 		r.log.Debug("not answered", "link", link.Name)
 		return
 	}
@@ -127,9 +133,11 @@ func (r *Responder) guest(link *plan.Answering, frame []byte) *answer.Guest {
 
 func (r *Responder) send(link *plan.Answering, frame []byte, kind answer.Kind) {
 	if err := r.wire.Send(link.Index, frame); err != nil {
+		r.counts.Failed++
 		r.log.Error("answer a guest", "link", link.Name, "vm", link.VMName, "kind", kind, "error", err)
 		return
 	}
+	r.counts.Answered[kind]++
 	r.log.Info("answered", "link", link.Name, "vm", link.VMName, "kind", kind)
 }
 

@@ -48,11 +48,16 @@ func (n *node) tool(name, capabilities string, args ...string) *netns.Cmd {
 	return n.Command("setpriv", append([]string{"--bounding-set", "-all" + capabilities, "--inh-caps", "-all", program}, args...)...)
 }
 
-// answers starts vmtapd on the node, with the rights that docs/guest-addresses.md says and these files as its
-// configurations, and ends it with the test.
+// answers starts vmtapd on the node, with these files as its configurations.
 func (n *node) answers(t *testing.T, dir string) *responder {
 	t.Helper()
-	r := &responder{cmd: n.tool("vmtapd", ",+net_raw,+net_admin", "-conf-dir", dir, "-verbose"), log: &syncBuffer{}}
+	return n.vmtapd(t, "-conf-dir", dir, "-verbose")
+}
+
+// vmtapd starts vmtapd on the node, with the rights that docs/vmtapd.md says, and ends it with the test.
+func (n *node) vmtapd(t *testing.T, args ...string) *responder {
+	t.Helper()
+	r := &responder{cmd: n.tool("vmtapd", ",+net_raw,+net_admin", args...), log: &syncBuffer{}}
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -102,6 +102,9 @@ func (s *Session) isBusy(containerID, ifName string) (bool, error) {
 	return false, nil
 }
 
+// isAnyBusy reports whether another call works on any attachment or VM.
+func (s *Session) isAnyBusy() (bool, error) { return s.lock.isHeld(claimsByte+1, 0) }
+
 // deadGatewayFaults looks for gateways whose attachment has no host link. A host
 // link under the name that goes with the gateway's may be its own, if somebody took
 // its altnames away.
@@ -267,8 +270,12 @@ func (s *Session) isOthers(tap, hostLink *link) (bool, error) {
 	return ok && ifName == tap.name && other.netns == hostLink.netns && plan.NetworkOf(other.altNames) != "", nil
 }
 
-// elementFaults looks for elements of groups' sets whose links are gone.
+// elementFaults looks for elements of groups' sets whose links are gone. A DEL deletes
+// its links first.
 func (s *Session) elementFaults(links []*link, _ *Known) ([]plan.Fault, error) {
+	if busy, err := s.isAnyBusy(); busy || err != nil {
+		return nil, err
+	}
 	if has, tables, err := s.hasGroupTables(); err != nil || !has || !tables {
 		return nil, err
 	}

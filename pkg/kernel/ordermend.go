@@ -110,9 +110,13 @@ func (s *Session) deadHostLink(index int32, a config.Attachment) (attachmentLink
 	return links, nil
 }
 
-// removeElements takes a link that is gone out of all sets. That is done under the
-// claims lock, so that nobody takes its name meanwhile.
+// removeElements takes a link that is gone out of all sets, if no call works that may
+// have deleted it. That is done under the claims lock, so that nobody takes its name
+// meanwhile.
 func (s *Session) removeElements(f plan.Fault) (bool, error) {
+	if busy, err := s.isAnyBusy(); busy || err != nil {
+		return false, err
+	}
 	left, err := s.gone([]string{f.Object})
 	if err != nil || len(left) == 0 {
 		return false, err
@@ -236,7 +240,7 @@ func (s *Session) putBack(f plan.Fault, m *member) (bool, error) {
 		// Bridges get their master from ADDs, each of which has locks of its own, and
 		// the claims lock before it comes to that.
 		return s.underClaims(func() (bool, error) {
-			if held, err := s.lock.isHeld(claimsByte+1, 0); held || err != nil {
+			if busy, err := s.isAnyBusy(); busy || err != nil {
 				return false, err
 			}
 			return s.putBackLocked(f, m)

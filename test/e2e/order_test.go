@@ -2,11 +2,19 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/test/cni"
 	"github.com/vmtap/vmtap/test/netns"
+	"github.com/vmtap/vmtap/test/snapshot"
 )
 
 // keeps starts vmtapd on the node, as answers does, and keeps order more often than it does by itself.
@@ -96,9 +104,10 @@ func TestOrderDeadHalves(t *testing.T) {
 		return !slices.ContainsFunc(dead, func(name string) bool { return slices.Contains(left, name) })
 	})
 	for _, name := range dead {
-		if !strings.Contains(r.log.String(), name) {
-			t.Errorf("the log does not name %s:\n%s", name, r.log)
+		if strings.Contains(name, "-gw") && slices.Contains(dead, strings.Replace(name, "-gw", "-if", 1)) {
+			continue // it went with its host link
 		}
+		r.await(t, " "+name+" of ")
 	}
 	w.wantAlive(t)
 	settle(t, n.NS)
@@ -110,4 +119,274 @@ func TestOrderDeadHalves(t *testing.T) {
 	n.Run(t, "ip", "link", "del", a.hostLink())
 	r.await(t, "removed the elements of")
 	before.wantSame(t)
+}
+
+// TestOrderKilledAdd: an ADD that was killed, at one step or another, leaves nothing, though nobody calls DEL. One that
+// was as good as over leaves a whole attachment, which stays.
+func TestOrderKilledAdd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
+	for name, block := range map[string]string{"pod": inSets(createConf, "web"), "host": `"placement": "host", ` + createConf} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			first := n.newPod(t, "first").add(t, "eth0", conf(block))
+			p := n.newPod(t, "p")
+			call := p.call("eth0", conf(block))
+			traced, trace := n.Traced()
+			if _, fault := traced.Add(t, call); fault != nil {
+				t.Fatalf("ADD: %s", fault)
+			}
+			if fault := n.Del(t, call); fault != nil {
+				t.Fatalf("DEL: %s", fault)
+			}
+			before := takeAll(t, n.NS, p.NS)
+			r := n.keeps(t)
+			steps := slices.DeleteFunc(trace.Steps(), func(s cni.Step) bool { return !s.Changes })
+			removed := 0
+			for i := 0; i < len(steps); i += crashEvery(t, 5, 5) {
+				faulty, _ := n.Faulty(cni.Fault{Step: steps[i].N, After: true})
+				if _, fault := faulty.Add(t, call); !fault.Killed() {
+					t.Fatalf("ADD, killed after %v: %s", steps[i], fault)
+				}
+				if i == len(steps)-1 || strings.Contains(steps[i].Detail, "PERSIST") {
+					break
+				}
+				n.awaitOrder(t, before)
+				before.wantSame(t, "ADD was killed after "+steps[i].String())
+				removed = strings.Count(r.log.String(), "put in order")
+			}
+			if removed == 0 {
+				t.Error("nothing was ever left")
+			}
+			if fault := n.Check(t, first.call); fault != nil {
+				t.Errorf("CHECK of the other VM: %s", fault)
+			}
+		})
+	}
+}
+
+// awaitOrder waits for as long as it may take until all is as it was.
+func (n *node) awaitOrder(t *testing.T, before snapshots) {
+	t.Helper()
+	same := func() bool {
+		for _, b := range before {
+			if len(snapshot.Diff(b.text, take(t, b.ns))) > 0 {
+				return false
+			}
+		}
+		return true
+	}
+	for end := time.Now().Add(10 * time.Second); !same() && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	}
+}
+
+// TestOrderObserve: with -observe all of it is said, and nothing is changed.
+func TestOrderObserve(t *testing.T) {
+	n := newNode(t)
+	w := newOrderWorld(t, n)
+	dead := w.leave(t)
+	p := n.newPod(t, "elements")
+	lost := p.add(t, "eth0", conf(inSets(`"local": true`, "web"))).hostLink()
+	n.Run(t, "ip", "link", "del", lost)
+	before := takeAll(t, w.all()...)
+	r := n.keeps(t, "-observe")
+	for _, name := range dead {
+		if !strings.Contains(name, "-gw") || !slices.Contains(dead, strings.Replace(name, "-gw", "-if", 1)) {
+			r.await(t, " "+name+" of ")
+		}
+	}
+	r.await(t, "elements of "+lost)
+	said := r.log.String()
+	r.looks(t, 3)
+	if more := r.log.String()[len(said):]; strings.Contains(more, "WARN") {
+		t.Errorf("it is said again and again:\n%s", more)
+	}
+	if strings.Contains(r.log.String(), "put in order") {
+		t.Errorf("it says that it changed something:\n%s", r.log)
+	}
+	before.wantSame(t)
+	w.wantAlive(t)
+}
+
+// looks waits until a vmtapd must have looked as often as this once more.
+func (r *responder) looks(t *testing.T, times int) {
+	t.Helper()
+	time.Sleep(time.Duration(times) * 400 * time.Millisecond)
+}
+
+// TestOrderLeavesAlone: what only looks like a dead half, and what a call works on, stays.
+func TestOrderLeavesAlone(t *testing.T) {
+	n := newNode(t)
+	w := newOrderWorld(t, n)
+	add := func(id, block string) (*pod, *attachment) {
+		p := n.newPod(t, id)
+		w.pods = append(w.pods, p)
+		return p, p.add(t, "eth0", conf(block))
+	}
+	// A pod that renames its tap, and takes it out of its group, uses it still.
+	p, _ := add("renamed", createConf)
+	for _, words := range []string{"link set eth0 down", "link set eth0 name mine group 0", "link set mine up"} {
+		p.Run(t, "ip", strings.Fields(words)...)
+	}
+	// An attachment that somebody took the altname from.
+	_, a := add("nameless", createConf)
+	n.Run(t, "ip", "link", "property", "del", "dev", a.hostLink(), "altname", "nameless@eth0")
+	// Others' links that look like vmtap's.
+	for _, words := range []string{
+		"link add mine type bridge", "link property add dev mine altname gw:x@eth0",
+		"link add mine2 type veth peer name mine3", "link property add dev mine2 altname r@eth0",
+		"link add vm99-if0 type veth peer name mine4", "link property add dev vm99-if0 altname s@eth0",
+	} {
+		n.Run(t, "ip", strings.Fields(words)...)
+	}
+	n.keeps(t)
+	before := takeAll(t, w.all()...)
+	time.Sleep(time.Second)
+	before.wantSame(t)
+	w.wantAlive(t)
+}
+
+// TestOrderMeetsCalls: what an ADD or a DEL is just making or deleting is left to it, however long it takes, at each of
+// some steps.
+func TestOrderMeetsCalls(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
+	for name, block := range map[string]string{"pod": inSets(createConf, "web"), "host": `"placement": "host", ` + createConf} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			n.newPod(t, "first").add(t, "eth0", conf(block))
+			p := n.newPod(t, "p")
+			call := p.call("eth0", conf(block))
+			r := n.keeps(t, "-sure-after", "1ms", "-look-every", "2ms")
+			before := takeAll(t, n.NS, p.NS)
+			for _, verb := range []string{cni.ADD, cni.DEL} {
+				traced, trace := n.Traced()
+				if _, fault, err := traced.Invoke(verb, call); fault != nil || err != nil {
+					t.Fatalf("%s: %s, %v", verb, fault, err)
+				}
+				if verb == cni.ADD {
+					n.del(t, call)
+				}
+				steps := slices.DeleteFunc(trace.Steps(), func(s cni.Step) bool { return !s.Changes })
+				for i := 1; i < len(steps); i += 1 + len(steps)/4 {
+					if verb == cni.DEL {
+						n.Add(t, call)
+					}
+					release := make(chan struct{})
+					held, trace := n.Faulty(cni.Fault{Step: steps[i].N, Hold: release})
+					done := (&node{n.NS, held}).beside(verb, call)
+					waitFor(t, verb+" to come to the step", trace.Injected)
+					time.Sleep(50 * time.Millisecond)
+					close(release)
+					if fault := <-done; fault != nil {
+						t.Errorf("%s held at %v: %s", verb, steps[i], fault)
+					}
+					if verb == cni.ADD {
+						if got := n.link(t, "p@eth0").Name; !slices.Contains(n.hostLinks(t), got) {
+							t.Errorf("ADD held at %v: no host link", steps[i])
+						}
+						n.del(t, call)
+					}
+					settle(t, n.NS)
+					before.wantSame(t, verb+" was held at "+steps[i].String())
+				}
+			}
+			if got := r.log.String(); strings.Contains(got, "put in order") || strings.Contains(got, "ERROR") {
+				t.Errorf("vmtapd meddled:\n%s", got)
+			}
+		})
+	}
+}
+
+func (n *node) del(t *testing.T, call cni.Call) {
+	t.Helper()
+	if fault := n.Del(t, call); fault != nil {
+		t.Fatalf("DEL: %s", fault)
+	}
+}
+
+// TestOrderRace: 16 VMs come and go at once while order is kept as fast as it can be. None is harmed, and in the end
+// nothing is left, and nothing was put in order.
+func TestOrderRace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
+	const interfaces = 16
+	n := newNode(t)
+	block := conf(inSets(createConf, "web") + fmt.Sprintf(`, "vmid": {"range": "1-%d"}`, 2*interfaces))
+	n.newPod(t, "first").add(t, "net0", block).del()
+	before := takeAll(t, n.NS)
+	r := n.keeps(t, "-sure-after", "1ms", "-look-every", "2ms")
+	old := n.newMany(t, "old", interfaces, block)
+	old.start(n, cni.ADD)(t)
+	for round := range 3 {
+		fresh := n.newMany(t, fmt.Sprint("new", round, "-"), interfaces, block)
+		deleted, added := old.start(n, cni.DEL), fresh.start(n, cni.ADD)
+		deleted(t)
+		added(t)
+		fresh.wantApart(t, n)
+		fresh.start(n, cni.CHECK)(t)
+		old = fresh
+	}
+	old.start(n, cni.DEL)(t)
+	settle(t, n.NS)
+	before.wantSame(t)
+	if got := r.log.String(); strings.Contains(got, "put in order") || strings.Contains(got, "ERROR") {
+		t.Errorf("vmtapd meddled:\n%s", got)
+	}
+}
+
+// keeper is the process of a vmtapd that keeps order.
+func (r *responder) keeper(t *testing.T) (pid int) {
+	t.Helper()
+	children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", r.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range children {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		for _, word := range strings.Fields(string(text)) {
+			if pid, err = strconv.Atoi(word); err != nil {
+				t.Fatal(err)
+			}
+			return pid
+		}
+	}
+	t.Fatal("vmtapd has no child")
+	return 0
+}
+
+// TestOrderProcess: the process that keeps order has one capability, and no other way to more. It ends with the one that
+// began it, however that ends, which in turn does not go on without it.
+func TestOrderProcess(t *testing.T) {
+	n := newNode(t)
+	r := n.keeps(t)
+	keeper := r.keeper(t)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", keeper))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"CapPrm:\t0000000000001000\n", "CapEff:\t0000000000001000\n", "CapInh:\t0000000000000000\n", "CapAmb:\t0000000000000000\n", "NoNewPrivs:\t1\n"} {
+		if !strings.Contains(string(status), want) {
+			t.Errorf("the keeper has no %q:\n%s", want, status)
+		}
+	}
+	if err := unix.Kill(r.cmd.Process.Pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = r.cmd.Wait()
+	waitFor(t, "the keeper to end", func() bool { return unix.Kill(keeper, 0) != nil })
+
+	r = n.keeps(t)
+	if err := unix.Kill(r.keeper(t), unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Wait(); err == nil || !strings.Contains(r.log.String(), "the process that keeps order has ended: signal: killed") {
+		t.Errorf("%v:\n%s", err, r.log)
+	}
 }

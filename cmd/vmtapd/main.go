@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +24,11 @@ import (
 // version is stamped by the build.
 var version = "unknown"
 
+// gcPercent keeps the heap small: of what is read from the kernel nothing is kept.
+const gcPercent = 25
+
 func main() {
+	debug.SetGCPercent(gcPercent)
 	if err := run(os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "vmtapd:", err)
 		os.Exit(1)

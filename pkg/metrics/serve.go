@@ -19,7 +19,7 @@ const (
 	unixPrefix = "unix:"
 	// mostConns is how many may be asking at once.
 	mostConns   = 16
-	readWithin  = 5 * time.Second
+	readWithin  = 2 * time.Second
 	writeWithin = 30 * time.Second
 	idleWithin  = time.Minute
 	longestHead = 8 << 10

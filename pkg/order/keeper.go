@@ -85,7 +85,7 @@ func (k *Keeper) run(stop <-chan struct{}, events <-chan error) error {
 		if err := k.look(now); err != nil {
 			return err
 		}
-		timer := time.NewTimer(max(0, k.next().Sub(time.Now())))
+		timer := time.NewTimer(max(0, time.Until(k.next())))
 		select {
 		case <-stop:
 			timer.Stop()

@@ -103,10 +103,11 @@ func TestOrderForeignRDomains(t *testing.T) {
 		n.Run(t, "ip", strings.Fields(words)...)
 	}
 	n.keeps(t)
-	before := takeAll(t, n.NS)
 	time.Sleep(time.Second)
 	n.Run(t, "ip", "link", "set", "mine", "nomaster")
-	before = append(snapshots{}, takeAll(t, n.NS)...)
+	n.Run(t, "ip", "route", "add", "unreachable", "default", "metric", "4278198272", "table", "1030")
+	n.Run(t, "ip", "route", "del", "unreachable", "default", "metric", "4278198272", "table", "1030")
+	before := takeAll(t, n.NS)
 	time.Sleep(time.Second)
 	before.wantSame(t)
 }

@@ -57,7 +57,13 @@ func (n *node) answers(t *testing.T, dir string) *responder {
 // vmtapd starts vmtapd on the node, with the rights that docs/vmtapd.md says, and ends it with the test.
 func (n *node) vmtapd(t *testing.T, args ...string) *responder {
 	t.Helper()
-	r := &responder{cmd: n.tool("vmtapd", ",+net_raw,+net_admin", args...), log: &syncBuffer{}}
+	return begin(t, n.tool("vmtapd", ",+net_raw,+net_admin", args...))
+}
+
+// begin starts a vmtapd, and ends it with the test.
+func begin(t *testing.T, cmd *netns.Cmd) *responder {
+	t.Helper()
+	r := &responder{cmd: cmd, log: &syncBuffer{}}
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)

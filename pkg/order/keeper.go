@@ -35,7 +35,12 @@ type Keeper struct {
 	suspects map[plan.Fault]*suspect
 	whole    time.Time // when the next whole look is due
 	failing  string    // why the last look failed, "" if it did not
+	failed   int       // looks that failed, one after another
 }
+
+// mostFailures is how many looks may fail before it ends. What begins it again opens
+// anew what this one cannot open any more: its lock, if its directory was removed.
+const mostFailures = 5
 
 // suspect is a fault that was seen.
 type suspect struct {
@@ -127,12 +132,14 @@ func (k *Keeper) look(now time.Time) error {
 	}
 	faults, err := k.session.Disorder(k.known, whole)
 	if err != nil {
-		k.fail(err)
+		if k.fail(err); k.failed >= mostFailures {
+			return err
+		}
 		k.suspects = map[plan.Fault]*suspect{} // what was seen before is no proof any more
 		k.whole = now.Add(min(k.LookEvery, 2*k.SureAfter))
 		return k.report(Report{Errors: 1})
 	}
-	k.failing = ""
+	k.failing, k.failed = "", 0
 	sortFaults(faults)
 	k.suspect(faults, now)
 	r := Report{Faults: map[plan.FaultKind]int{}, Mended: map[plan.FaultKind]int{}}
@@ -188,6 +195,7 @@ func (k *Keeper) act(f plan.Fault, s *suspect, now time.Time, r *Report) {
 
 // fail says why a look failed, once.
 func (k *Keeper) fail(err error) {
+	k.failed++
 	if words := err.Error(); words != k.failing {
 		k.failing = words
 		k.Log.Error("look at the node", "error", err)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vmtap/vmtap/test/cni"
 )
 
 // rdomainDamage is what people delete by hand.
@@ -110,4 +112,20 @@ func TestOrderForeignRDomains(t *testing.T) {
 	before := takeAll(t, n.NS)
 	time.Sleep(time.Second)
 	before.wantSame(t)
+}
+
+// TestOrderRaceRDomains: VMs in rdomains come and go while order is kept as fast as it can be.
+func TestOrderRaceRDomains(t *testing.T) {
+	n := newVRFNode(t)
+	block := conf(inRDomains("bridge0", "20", "10"))
+	n.newPod(t, "first").add(t, "net0", block).del()
+	before := takeAll(t, n.NS)
+	r := n.keeps(t, "-sure-after", "1ms", "-look-every", "2ms")
+	all := n.newMany(t, "vm", 6, block)
+	all.start(n, cni.ADD)(t)
+	all.start(n, cni.CHECK)(t)
+	all.start(n, cni.DEL)(t)
+	settle(t, n.NS)
+	before.wantSame(t)
+	r.wantNothingDone(t)
 }

@@ -68,7 +68,7 @@ func TestServiceSystemCalls(t *testing.T) {
 	n.Run(t, "ip", "link", "del", dead.hostLink())
 	log, socket := filepath.Join(t.TempDir(), "trace"), filepath.Join(t.TempDir(), "s")
 	cmd := n.tool("vmtapd", ",+net_raw,+net_admin", "-conf-dir", confDir(t, ""), "-sure-after", "100ms", "-look-every", "200ms", "-metrics", "unix:"+socket)
-	cmd.Args = append([]string{"strace", "-D", "-f", "-qq", "-o", log}, cmd.Args...)
+	cmd.Args = append([]string{"strace", "-D", "-f", "-qq", "-o", log, cmd.Args[0], "--no-new-privs"}, cmd.Args[1:]...)
 	var err error
 	if cmd.Path, err = exec.LookPath("strace"); err != nil {
 		t.Fatal(err)

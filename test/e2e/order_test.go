@@ -14,7 +14,6 @@ import (
 
 	"github.com/vmtap/vmtap/test/cni"
 	"github.com/vmtap/vmtap/test/netns"
-	"github.com/vmtap/vmtap/test/snapshot"
 )
 
 // keeps starts vmtapd on the node, as answers does, and keeps order more often than it does by itself.
@@ -97,7 +96,7 @@ func (w *orderWorld) leave(t *testing.T) (names []string) {
 func TestOrderDeadHalves(t *testing.T) {
 	n := newNode(t)
 	w := newOrderWorld(t, n)
-	before := takeAll(t, w.all()...)
+	before, names := takeAll(t, w.all()...), n.hostLinks(t)
 	dead := w.leave(t)
 	// Elements of sets, whose link nobody left a trace of.
 	p := n.newPod(t, "elements")
@@ -119,7 +118,7 @@ func TestOrderDeadHalves(t *testing.T) {
 	r.end(t)
 
 	r = n.keeps(t)
-	n.awaitOrder(t, before)
+	n.awaitLinks(t, r, names)
 	before.wantSame(t)
 	r.awaitHalves(t, dead)
 	r.await(t, "removed the elements of "+lost)
@@ -161,7 +160,7 @@ func TestOrderKilledAdd(t *testing.T) {
 			if fault := n.Del(t, call); fault != nil {
 				t.Fatalf("DEL: %s", fault)
 			}
-			before := takeAll(t, n.NS, p.NS)
+			before, names := takeAll(t, n.NS, p.NS), n.hostLinks(t)
 			r := n.keeps(t)
 			steps := slices.DeleteFunc(trace.Steps(), func(s cni.Step) bool { return !s.Changes })
 			removed := 0
@@ -173,7 +172,7 @@ func TestOrderKilledAdd(t *testing.T) {
 				if i == len(steps)-1 || strings.Contains(steps[i].Detail, "PERSIST") {
 					break
 				}
-				n.awaitOrder(t, before)
+				n.awaitLinks(t, r, names)
 				before.wantSame(t, "ADD was killed after "+steps[i].String())
 				removed = strings.Count(r.log.String(), "put in order")
 			}
@@ -187,19 +186,12 @@ func TestOrderKilledAdd(t *testing.T) {
 	}
 }
 
-// awaitOrder waits for as long as it may take until all is as it was.
-func (n *node) awaitOrder(t *testing.T, before snapshots) {
+// awaitLinks waits until a node has these links of VMs, and what goes with those that it has not is gone, too.
+func (n *node) awaitLinks(t *testing.T, r *responder, names []string) {
 	t.Helper()
-	same := func() bool {
-		for _, b := range before {
-			if len(snapshot.Diff(b.text, take(t, b.ns))) > 0 {
-				return false
-			}
-		}
-		return true
-	}
-	for end := time.Now().Add(10 * time.Second); !same() && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-	}
+	waitFor(t, "dead halves to go", func() bool { return slices.Equal(n.hostLinks(t), names) })
+	r.looks(t, 1)
+	settle(t, n.NS)
 }
 
 // TestOrderLeavesAlone: what only looks like a dead half, and what a call works on, stays.

@@ -181,13 +181,26 @@ func (s *Session) sweepGroups() error {
 	if has, err := s.hasNFT(); err != nil || !has {
 		return err
 	}
-	tables, err := readGroupTables(s.nft)
+	hostLinks, err := s.membersHostLinks()
 	if err != nil {
 		return err
 	}
+	gone, err := s.gone(hostLinks)
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	return s.leaveGroups(gone...)
+}
+
+// membersHostLinks returns the host links of all links that are in sets.
+func (s *Session) membersHostLinks() ([]string, error) {
+	tables, err := readGroupTables(s.nft)
+	if err != nil {
+		return nil, err
+	}
 	members, err := readMembers(s.nft, tables)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var hostLinks []string
 	for _, m := range members {
@@ -195,11 +208,7 @@ func (s *Session) sweepGroups() error {
 			hostLinks = append(hostLinks, l)
 		}
 	}
-	gone, err := s.gone(hostLinks)
-	if err != nil || len(gone) == 0 {
-		return err
-	}
-	return s.leaveGroups(gone...)
+	return hostLinks, nil
 }
 
 // gone returns those of some links that are not there.

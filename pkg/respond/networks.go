@@ -23,6 +23,7 @@ type networks struct {
 
 	state map[string]time.Time // when each file changed last
 	all   map[string]answer.Network
+	vmids map[string]VMIDs
 }
 
 // refresh reads the directory if something in it has changed. A file that cannot
@@ -32,7 +33,7 @@ func (n *networks) refresh() error {
 	if err != nil || maps.EqualFunc(state, n.state, time.Time.Equal) {
 		return err
 	}
-	n.state, n.all = state, map[string]answer.Network{}
+	n.state, n.all, n.vmids = state, map[string]answer.Network{}, map[string]VMIDs{}
 	var errs []error
 	// As runtimes do: of two files with one network, the first counts.
 	for _, path := range files {
@@ -86,6 +87,7 @@ func (n *networks) read(path string) error {
 			return err
 		}
 		n.all[list.Name] = settingsOf(&req)
+		n.addVMIDs(list.Name, &req)
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ type Responder struct {
 	session     *kernel.Session
 	limiter     *limiter
 	muted       map[int32]time.Time // until when
+	counts      Counts
 }
 
 // Config is what a Responder is told.
@@ -56,6 +57,7 @@ func Open(c Config) (*Responder, error) {
 		session:     session,
 		limiter:     newLimiter(),
 		muted:       map[int32]time.Time{},
+		counts:      Counts{Answered: map[answer.Kind]uint64{}},
 	}, nil
 }
 
@@ -97,13 +99,16 @@ func (r *Responder) take(f kernel.Frame, now time.Time) {
 	r.unmute(now)
 	switch r.limiter.ask(f.Index, now) {
 	case refused:
+		r.counts.Refused++
 		return
 	case flooding:
+		r.counts.Refused++
 		r.mute(f.Index, now)
 		return
 	}
 	link, err := r.session.Answering(f.Index)
 	if err != nil {
+		r.counts.Failed++
 		r.log.Error("look up the link of a question", "ifindex", f.Index, "error", err)
 		return
 	}
@@ -116,6 +121,7 @@ func (r *Responder) take(f kernel.Frame, now time.Time) {
 	}
 	reply, kind := g.Answer(f.Bytes)
 	if kind == answer.None {
+		r.counts.Ignored++
 		r.log.Debug("not answered", "link", link.Name)
 		return
 	}
@@ -190,6 +196,7 @@ func (r *Responder) send(link *plan.Answering, g *answer.Guest, frame []byte, ki
 		return
 	}
 	r.log.Info("answered", "link", link.Name, "vm", vm, "kind", kind)
+	r.counts.Answered[kind]++
 }
 
 // mute keeps a link's questions out for a while: read and thrown away here, they

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,15 +49,25 @@ func (n *node) tool(name, capabilities string, args ...string) *netns.Cmd {
 	return n.Command("setpriv", append([]string{"--bounding-set", "-all" + capabilities, "--inh-caps", "-all", program}, args...)...)
 }
 
-// answers starts vmtapd on the node, with the rights that docs/guest-addresses.md says and these files as its
-// configurations, and ends it with the test.
+// answers starts vmtapd on the node, with these files as its configurations.
 func (n *node) answers(t *testing.T, dir string, more ...string) *responder {
 	t.Helper()
-	if len(more) == 0 {
-		more = []string{"-cache-dir", t.TempDir()} // and nothing of this machine's
+	return n.vmtapd(t, append([]string{"-conf-dir", dir, "-verbose"}, more...)...)
+}
+
+// vmtapd starts vmtapd on the node, with the rights that docs/vmtapd.md says, and ends it with the test.
+func (n *node) vmtapd(t *testing.T, args ...string) *responder {
+	t.Helper()
+	if !slices.Contains(args, "-cache-dir") {
+		args = append(args, "-cache-dir", t.TempDir()) // nothing of this machine's
 	}
-	args := append([]string{"-conf-dir", dir, "-verbose"}, more...)
-	r := &responder{cmd: n.tool("vmtapd", ",+net_raw,+net_admin", args...), log: &syncBuffer{}}
+	return begin(t, n.tool("vmtapd", ",+net_raw,+net_admin", args...))
+}
+
+// begin starts a vmtapd, and ends it with the test.
+func begin(t *testing.T, cmd *netns.Cmd) *responder {
+	t.Helper()
+	r := &responder{cmd: cmd, log: &syncBuffer{}}
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)

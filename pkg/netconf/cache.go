@@ -19,7 +19,8 @@ const CacheDir = "/var/lib/cni"
 // far as they know.
 type Cached struct {
 	libcni.NetworkAttachment
-	Path string // of the file
+	Path   string          // of the file
+	Result json.RawMessage // what its ADD returned
 }
 
 // Cache returns the attachments in a runtime's cache directory. Unlike libcni it
@@ -34,7 +35,7 @@ func Cache(dir string) (all []Cached, err error) {
 	}
 	var errs []error
 	for _, f := range files {
-		c, err := cached(filepath.Join(results, f.Name()))
+		c, err := ReadCached(filepath.Join(results, f.Name()))
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // its DEL came just now
 		case err != nil:
@@ -46,11 +47,19 @@ func Cache(dir string) (all []Cached, err error) {
 	return all, errors.Join(errs...)
 }
 
-func cached(path string) (Cached, error) {
+// ReadCached reads the file of one attachment.
+func ReadCached(path string) (Cached, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return Cached{}, err
 	}
+	c, err := ParseCached(text)
+	c.Path = path
+	return c, err
+}
+
+// ParseCached reads the text of such a file.
+func ParseCached(text []byte) (Cached, error) {
 	var c struct {
 		Kind           string
 		ContainerID    string
@@ -60,6 +69,7 @@ func cached(path string) (Cached, error) {
 		NetNS          string
 		CniArgs        [][2]string
 		CapabilityArgs map[string]any
+		Result         json.RawMessage
 	}
 	if err := json.Unmarshal(text, &c); err != nil {
 		return Cached{}, err
@@ -67,8 +77,8 @@ func cached(path string) (Cached, error) {
 	if c.Kind != libcni.CNICacheV1 || c.ContainerID == "" || c.IfName == "" || c.NetworkName == "" {
 		return Cached{}, fmt.Errorf("it is no %s with a container, an interface and a network", libcni.CNICacheV1)
 	}
-	return Cached{libcni.NetworkAttachment{
+	return Cached{NetworkAttachment: libcni.NetworkAttachment{
 		ContainerID: c.ContainerID, Network: c.NetworkName, IfName: c.IfName, Config: c.Config, NetNS: c.NetNS,
 		CniArgs: c.CniArgs, CapabilityArgs: c.CapabilityArgs,
-	}, path}, nil
+	}, Result: c.Result}, nil
 }

@@ -1,7 +1,6 @@
 package respond
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/vmtap/vmtap/pkg/answer"
 	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/netconf"
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
@@ -34,36 +34,12 @@ type attachment struct {
 // dummyServer names a DHCPv4 server that has no address (RFC 7600).
 func dummyServer() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 0, 8}) }
 
-// cached is a file in libcni's cache, as far as it matters here.
-type cached struct {
-	Kind           string          `json:"kind"`
-	ContainerID    string          `json:"containerId"`
-	Config         []byte          `json:"config"`
-	IfName         string          `json:"ifName"`
-	NetworkName    string          `json:"networkName"`
-	NetNS          string          `json:"netns"`
-	CNIArgs        [][2]string     `json:"cniArgs"`
-	CapabilityArgs map[string]any  `json:"capabilityArgs"`
-	Result         json.RawMessage `json:"result"`
-}
-
-// parseAttachment reads a file of libcni's cache. It returns nil if that is not
-// about a guest of vmtap's.
-func parseAttachment(text []byte, machineID string) (*attachment, error) {
-	var c cached
-	if err := json.Unmarshal(text, &c); err != nil {
+// readAttachment is what a runtime keeps of an ADD, nil if that gave no guest of
+// vmtap's an interface. dir has the configurations.
+func readAttachment(c *netconf.Cached, dir, machineID string) (*attachment, error) {
+	list, err := c.Find(dir)
+	if err != nil || list == nil {
 		return nil, err
-	}
-	if c.Kind != libcni.CNICacheV1 {
-		return nil, nil
-	}
-	list, err := listOf(c.Config, c.NetworkName)
-	if err != nil {
-		return nil, err
-	}
-	i := slices.IndexFunc(list.Plugins, func(p *libcni.PluginConfig) bool { return p.Network.Type == "vmtap" })
-	if i < 0 {
-		return nil, nil
 	}
 	result, err := create.CreateFromBytes(c.Result)
 	if err != nil {
@@ -73,27 +49,17 @@ func parseAttachment(text []byte, machineID string) (*attachment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read result: %w", err)
 	}
-	req, err := c.request(list, list.Plugins[i], machineID)
+	req, err := requestOf(c, list, machineID)
 	if err != nil {
 		return nil, err
 	}
 	return newAttachment(&req, r), nil
 }
 
-// listOf reads a configuration, of a list or of one plugin alone.
-func listOf(text []byte, name string) (*libcni.NetworkConfigList, error) {
-	if list, err := libcni.NetworkConfFromBytes(text); err == nil {
-		return list, nil
-	}
-	plugin, err := libcni.NetworkPluginConfFromBytes(text)
-	if err != nil {
-		return nil, err
-	}
-	return &libcni.NetworkConfigList{Name: name, CNIVersion: plugin.Network.CNIVersion, Plugins: []*libcni.PluginConfig{plugin}}, nil
-}
-
-// request is the call of ADD, as libcni made it.
-func (c *cached) request(list *libcni.NetworkConfigList, block *libcni.PluginConfig, machineID string) (config.Request, error) {
+// requestOf is the call of ADD, as libcni made it.
+func requestOf(c *netconf.Cached, list *libcni.NetworkConfigList, machineID string) (config.Request, error) {
+	i := slices.IndexFunc(list.Plugins, func(p *libcni.PluginConfig) bool { return p.Network.Type == netconf.Type })
+	block := list.Plugins[i] // Find returns none without
 	added := map[string]any{"name": list.Name, "cniVersion": list.CNIVersion, "prevResult": c.Result}
 	runtimeConfig := map[string]any{}
 	for capability, supported := range block.Network.Capabilities {
@@ -108,8 +74,8 @@ func (c *cached) request(list *libcni.NetworkConfigList, block *libcni.PluginCon
 	if err != nil {
 		return config.Request{}, err
 	}
-	args := make([]string, len(c.CNIArgs))
-	for i, a := range c.CNIArgs {
+	args := make([]string, len(c.CniArgs))
+	for i, a := range c.CniArgs {
 		args[i] = a[0] + "=" + a[1]
 	}
 	return config.Parse(config.Input{

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vmtap/vmtap/pkg/netconf"
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
@@ -16,6 +17,7 @@ import (
 // read again when it has changed.
 type attachments struct {
 	dirs      []string // with a file for each attachment
+	confDir   string   // of configurations
 	machineID string
 
 	files map[string]*cacheFile
@@ -112,9 +114,9 @@ func (n *attachments) load(path string) error {
 	}
 	f := &cacheFile{stamp: s}
 	n.files[path] = f
-	text, err := os.ReadFile(path)
+	c, err := netconf.ReadCached(path)
 	if err == nil {
-		f.attachment, err = parseAttachment(text, n.machineID)
+		f.attachment, err = readAttachment(&c, n.confDir, n.machineID)
 	}
 	f.broken = err != nil
 	if err == nil || time.Since(s.at) < settling { // it is just being written

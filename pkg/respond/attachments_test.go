@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/vmtap/vmtap/pkg/answer"
+	"github.com/vmtap/vmtap/pkg/netconf"
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
@@ -46,8 +48,17 @@ const (
 
 func keptLLAddr() vmid.LLAddr { return vmid.LLAddr{2, 0, 0, 0, 0, 1} }
 
-// TestParseAttachment: what a guest is told follows from the result, whoever wrote what of it.
-func TestParseAttachment(t *testing.T) {
+// attachmentOf reads the text of a file.
+func attachmentOf(text string) (*attachment, error) {
+	c, err := netconf.ParseCached([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	return readAttachment(&c, "/nonexistent", "")
+}
+
+// TestReadAttachment: what a guest is told follows from the result, whoever wrote what of it.
+func TestReadAttachment(t *testing.T) {
 	addr, prefix := netip.MustParseAddr, netip.MustParsePrefix
 	plain := answer.Guest{
 		LLAddr: keptLLAddr(), Name: "web-0",
@@ -79,7 +90,7 @@ func TestParseAttachment(t *testing.T) {
 		"none": {"", "", &answer.Guest{LLAddr: keptLLAddr(), Name: "web-0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, err := parseAttachment([]byte(keptFile(t, keptBlock, resultWith(c.ips, c.more))), "")
+			a, err := attachmentOf(keptFile(t, keptBlock, resultWith(c.ips, c.more)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,24 +104,25 @@ func TestParseAttachment(t *testing.T) {
 	}
 	veth := strings.ReplaceAll(resultWith(keptIPs, ""), `"sandbox": "c1"`, `"sandbox": "other"`)
 	for name, text := range map[string]string{
-		"device veth": keptFile(t, keptBlock, veth), "an old file": `{"cniVersion": "1.0.0"}`,
-		"another kind": strings.Replace(keptFile(t, keptBlock, resultWith("", "")), "cniCacheV1", "cniCacheV0", 1),
+		"device veth": keptFile(t, keptBlock, veth),
+		"not vmtap's": `{"kind": "cniCacheV1", "containerId": "c1", "ifName": "eth0", "networkName": "n", "config": "` +
+			base64.StdEncoding.EncodeToString([]byte(`{"cniVersion": "1.0.0", "name": "n", "plugins": [{"type": "ptp"}]}`)) + `"}`,
 	} {
-		if a, err := parseAttachment([]byte(text), ""); a != nil || err != nil {
+		if a, err := attachmentOf(text); a != nil || err != nil {
 			t.Errorf("%s: %+v, %v", name, a, err)
 		}
 	}
-	for name, text := range map[string]string{"no JSON": "{", "no configuration": `{"kind": "cniCacheV1"}`, "no result": keptFile(t, keptBlock, `5`), "bad key": keptFile(t, `, "rdomian": 5`, resultWith("", ""))} {
-		if a, err := parseAttachment([]byte(text), ""); a != nil || err == nil {
+	for name, text := range map[string]string{"no JSON": "{", "an old file": `{"cniVersion": "1.0.0"}`, "no result": keptFile(t, keptBlock, `5`), "bad key": keptFile(t, `, "rdomian": 5`, resultWith("", ""))} {
+		if a, err := attachmentOf(text); a != nil || err == nil {
 			t.Errorf("%s: %+v, %v", name, a, err)
 		}
 	}
 }
 
-func FuzzParseAttachment(f *testing.F) {
+func FuzzReadAttachment(f *testing.F) {
 	f.Add(keptFile(f, keptBlock, resultWith(keptIPs, `, "routes": [{"dst": "0.0.0.0/0"}]`)))
 	f.Fuzz(func(t *testing.T, text string) {
-		if a, err := parseAttachment([]byte(text), ""); a != nil && (err != nil || a.LLAddr.IsZero() && a.network == "") {
+		if a, err := attachmentOf(text); a != nil && (err != nil || a.LLAddr.IsZero() && a.network == "") {
 			t.Errorf("%+v, %v", a, err)
 		}
 	})

@@ -53,7 +53,7 @@ func Open(c Config) (*Responder, error) {
 		log:         c.Log,
 		wire:        wire,
 		networks:    networks{dir: c.Dir, machineID: c.MachineID},
-		attachments: attachments{dirs: c.Results, machineID: c.MachineID},
+		attachments: attachments{dirs: c.Results, confDir: c.Dir, machineID: c.MachineID},
 		session:     session,
 		limiter:     newLimiter(),
 		muted:       map[int32]time.Time{},

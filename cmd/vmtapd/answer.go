@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/vmtap/vmtap/pkg/confine"
 	"github.com/vmtap/vmtap/pkg/metrics"
@@ -18,7 +16,7 @@ import (
 
 // answer answers guests, and those who ask for metrics, until a signal ends it or
 // nobody keeps order any more.
-func (o *options) answer(keeper *order.Child) error {
+func (o *options) answer(keeper *order.Child, stop <-chan os.Signal) error {
 	id, err := os.ReadFile("/etc/machine-id")
 	if err != nil {
 		o.log.Warn("prefix6 auto cannot be used", "error", err)
@@ -36,8 +34,6 @@ func (o *options) answer(keeper *order.Child) error {
 	if err := o.confine(); err != nil {
 		return errors.Join(err, r.Close())
 	}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 	ended := make(chan error, 1)
 	served := serve()
 	go func() {

@@ -47,5 +47,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(o.answer(keeper), keeper.Close())
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	return errors.Join(o.answer(keeper, stop), keeper.Close())
 }

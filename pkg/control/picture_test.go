@@ -102,7 +102,7 @@ func TestCommands(t *testing.T) {
 		`ip link set dev vm5-if0 alias 'it'\''s?mine'`,
 		"# bridge0 is not vmtap's, and has to be there",
 		"# vm5-if0 ingress pref 1: a guard of 300 instructions, which only ADD makes",
-		"ip link add rdomain10 type vrf table 1010",
+		"ip link add rdomain10 type vrf table 1010", "ip link set rdomain10 up",
 		"ip link set dev vm5-if0 master bridge0",
 	} {
 		if !strings.Contains("\n"+strings.Join(host, "\n")+"\n", "\n"+want+"\n") {

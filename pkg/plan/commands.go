@@ -49,7 +49,7 @@ func (c *commands) create() {
 	const oneQueue = "numtxqueues 1 numrxqueues 1"
 	switch {
 	case l.Kind == KindVRF:
-		c.printVRF()
+		c.createVRF()
 		return
 	case l.Foreign:
 		c.linef("# %s is not vmtap's, and has to be there", l.Name)
@@ -58,7 +58,7 @@ func (c *commands) create() {
 		c.linef("ip tuntap add dev %s mode tap%s", l.Name, tapWords(l))
 		c.linef("ip link set dev %s address %s mtu %d%s", l.Name, l.LLAddr, l.MTU, groupWord(l.Group))
 	case l.Kind == KindBridge:
-		c.linef("ip link add %s address %s type bridge%s", l.Name, l.LLAddr, filteringWords(l))
+		c.linef("ip link add %s address %s type bridge%s", l.Name, l.LLAddr, vlanFilteringWords(&l.VLANs))
 		c.linef("ip link set dev %s mtu %d", l.Name, l.MTU)
 	case l.Kind == KindIFB:
 		c.linef("ip link add %s address %s mtu %d %s type ifb", l.Name, l.LLAddr, l.MTU, oneQueue)
@@ -94,6 +94,26 @@ func (c *commands) create() {
 	for _, s := range l.Sysctls {
 		c.linef("sysctl -qw net/ipv4/conf/%s/%s=%d", l.Name, s.Name, s.Value)
 	}
+}
+
+// createVRF is printVRF with all that the kernel tells of the routes.
+func (c *commands) createVRF() {
+	l := c.link.Link
+	for _, dst := range l.Unreachable {
+		c.linef("ip route add unreachable %s metric %d%s proto static", dst, uint32(UnreachableMetric), tableWord(l.Table))
+	}
+	c.linef("ip link add %s type %s%s", l.Name, l.Kind, tableWord(l.Table))
+	c.linef("ip link set %s %s", l.Name, upWord(l.Up))
+}
+
+// vlanFilteringWords returns what a bridge makes of VLANs, with a space before it.
+// A bridge that does not filter them, too, gives ports a VLAN unless it is told
+// not to.
+func vlanFilteringWords(v *BridgeVLANs) string {
+	if v.Lacking {
+		return ""
+	}
+	return fmt.Sprintf(" vlan_filtering %d vlan_default_pvid %d", boolValue(v.Filters), v.PVID)
 }
 
 // peer returns the other end of a pair that is made by the link's line, nil if it

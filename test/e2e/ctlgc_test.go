@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/pkg/kernel"
+	"github.com/vmtap/vmtap/pkg/plan"
 )
 
 // TestCtlGC: vmtapctl gc says what is left of attachments that no runtime has, and removes it when told so: halves, and whole
@@ -91,13 +94,41 @@ func TestCtlGCRefuses(t *testing.T) {
 	wantWords(t, wantLines(t, n.ctl("gc", "--yes", "--wait", "0s"), 1), "results/bad")
 	here("a broken cache")
 
-	// The runtime lists it while vmtapctl waits.
+	// The runtime lists it while vmtapctl waits, and meanwhile another one is made, which it does not list yet.
 	write("bad", entry("a"))
 	cmd := n.ctl("gc", "--yes", "--wait", "1s")
-	timer := time.AfterFunc(300*time.Millisecond, func() { write("b", entry("b")) })
-	defer timer.Stop()
-	wantLines(t, cmd, 0)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	write("b", entry("b"))
+	late := n.newPod(t, "late").add(t, "eth0", hostConf)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
 	here("listed meanwhile")
+	if fault := n.Check(t, late.call); fault != nil {
+		t.Errorf("made meanwhile: %s", fault)
+	}
+	late.del()
+
+	// By the time that it is removed it is another one of that name.
+	l := n.link(t, "b@eth0")
+	n.Do(func() {
+		s, err := kernel.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := s.OpenLock(); err != nil {
+			t.Fatal(err)
+		}
+		left := plan.Left{Network: "vmnet", ContainerID: "b", IfName: "eth0", HostLink: l.Name, Index: int32(l.Index) + 1, Whole: true}
+		if err := s.Remove([]plan.Left{left, {ContainerID: "b", IfName: "eth0", Gateway: b.gateway()}}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	here("another link")
 
 	// Another call works on it.
 	if err := os.Remove(filepath.Join(results, "b")); err != nil {

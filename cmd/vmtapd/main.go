@@ -35,6 +35,9 @@ func main() {
 	}
 }
 
+// lookWithin is how long a look may take until the node is not well.
+const lookWithin = time.Minute
+
 // options are what the command line says.
 type options struct {
 	dir, metrics         string
@@ -44,8 +47,8 @@ type options struct {
 	log *slog.Logger
 }
 
-func parse(args []string) (*options, error) {
-	var o options
+// flags returns the command line's options, with their defaults.
+func (o *options) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("vmtapd", flag.ContinueOnError)
 	flags.StringVar(&o.dir, "conf-dir", "/etc/cni/net.d", "where the networks are configured")
 	flags.BoolVar(&o.verbose, "verbose", false, "log what is not answered, too")
@@ -53,6 +56,12 @@ func parse(args []string) (*options, error) {
 	flags.DurationVar(&o.lookEvery, "look-every", 5*time.Minute, "how often the whole node is looked at, if nothing happens on it")
 	flags.DurationVar(&o.sureAfter, "sure-after", 5*time.Second, "how long something must be out of order before it is put in order")
 	flags.StringVar(&o.metrics, "metrics", "", "where to tell metrics, unix:/PATH or HOST:PORT; nowhere by default")
+	return flags
+}
+
+func parse(args []string) (*options, error) {
+	var o options
+	flags := o.flags()
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -149,7 +158,7 @@ func (o *options) openMetrics(r *respond.Responder, keeper *order.Child) (serve 
 	if err != nil {
 		return nil, err
 	}
-	health := func() error { return errors.Join(keeper.Err(), n.Health()) }
+	health := func() error { return errors.Join(keeper.Health(o.lookEvery+2*o.sureAfter+lookWithin), n.Health()) }
 	return func() <-chan error {
 		ended := make(chan error, 1)
 		go func() { ended <- metrics.Serve(l, n.Families, health, o.log) }()

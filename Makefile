@@ -6,6 +6,7 @@ BENCH    ?=
 CONF     ?= conf/20-switch.conflist
 CONTAINERD ?= debian
 DESTDIR  ?=
+PREFIX   ?= /usr/local
 CNI_BIN  ?= /opt/cni/bin
 
 export CGO_ENABLED = 0
@@ -21,9 +22,16 @@ help: ## show this list
 build: ## build the plugin, bin/vmtap, bin/vmtapd that answers guests, and bin/vmtapctl that shows them
 	go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./plugins/vmtap ./cmd/vmtapd ./cmd/vmtapctl
 
+.PHONY: man
+man: ## write vmtapctl's manual pages and shells' completions to bin/share
+	SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || date +%s)" go run ./hack/man bin
+
 .PHONY: install
-install: build ## copy the plugin to CNI_BIN, /opt/cni/bin by default
+install: build man ## copy the plugin to CNI_BIN, /opt/cni/bin by default, and the rest under PREFIX, /usr/local by default
 	install -D -m 755 bin/vmtap $(DESTDIR)$(CNI_BIN)/vmtap
+	install -d $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 bin/vmtapd bin/vmtapctl $(DESTDIR)$(PREFIX)/sbin/
+	cd bin && find share -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/{} \;
 
 .PHONY: lint
 lint: ## look for faults in Go code and scripts
@@ -56,6 +64,10 @@ e2e: ## run pods by containerd, Debian's and a new one, and the tests with other
 .PHONY: e2e-kubelet
 e2e-kubelet: ## run a VM as a kubelet's pod; builds the kubelet the first time, which takes minutes (needs root)
 	hack/test.sh kubelet
+
+.PHONY: e2e-debian
+e2e-debian: ## boot a Debian that gets its addresses by itself; makes the system the first time, which takes minutes (needs root)
+	hack/test.sh debian
 
 .PHONY: demo
 demo: ## give a VM its network and ping it, away from the machine's own; CONF chooses the configuration (needs root)

@@ -29,12 +29,17 @@ need_root
 cd "$root"
 tmp=$(mktemp -d)
 guest=
+daemon=
 cleanup() {
 	local status=$?
 	set +e
 	if [ -n "$guest" ]; then
 		kill "$guest" 2>/dev/null
 		wait "$guest" 2>/dev/null
+	fi
+	if [ -n "$daemon" ]; then
+		kill "$daemon" 2>/dev/null
+		wait "$daemon" 2>/dev/null
 	fi
 	ip netns del $pod 2>/dev/null
 	ip netns del $node 2>/dev/null
@@ -47,7 +52,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 step "Prepare: install what is missing, build the plugin"
-hack/deps.sh busybox cpio ip make ping qemu-system-x86_64
+hack/deps.sh busybox cpio dhcpcd ip make ping qemu-system-x86_64
 show make --no-print-directory build
 hack/gotool.sh cnitool >/dev/null
 go build -o "$tmp/cniresult" ./hack/cniresult
@@ -92,7 +97,7 @@ cat "$tmp/result"
 echo
 echo "It took $((end - start)) ms, cnitool included."
 assignments=$("$tmp/cniresult" <"$tmp/result")
-lladdr='' addresses='' gateways='' mtu=0 tap='' where=''
+lladdr='' addresses='' gateways='' tap='' where=''
 eval "$assignments"
 
 step "What was made"
@@ -102,11 +107,28 @@ show ip -br -n $node address
 show ip -n $node route
 show ip -6 -n $node route
 
-# boot boots a guest on the tap and waits until it has reached its gateway.
+# answer starts what tells the guest its addresses.
+answer() {
+	typed ip netns exec $node bin/vmtapd -conf-dir "$tmp/net.d" -cache-dir "$tmp/lib/cni"
+	ip netns exec $node bin/vmtapd -conf-dir "$tmp/net.d" -cache-dir "$tmp/lib/cni" >"$tmp/daemon" 2>&1 &
+	daemon=$!
+	for ((i = 0; i < 50; i++)); do
+		! grep -q 'msg=listening' "$tmp/daemon" || return 0
+		kill -0 "$daemon" 2>/dev/null || break
+		sleep 0.1
+	done
+	cat "$tmp/daemon"
+	die "vmtapd does not listen"
+}
+
+# boot boots a guest on the tap, which is told nothing, and waits until it has
+# reached its gateway.
 boot() {
-	local netns=$pod args=("vmtap.addr=$addresses" "vmtap.gw=$gateways")
+	local netns=$pod families=() args=("vmtap.ping=$gateways")
 	[ "$where" = pod ] || netns=$node
-	[ "$mtu" = 0 ] || args+=("vmtap.mtu=$mtu")
+	[[ "$addresses" != *.* ]] || families+=(4)
+	[[ "$addresses" != *:* ]] || families+=(6)
+	[ ${#families[@]} = 0 ] || args+=("vmtap.dhcp=$(IFS=,; echo "${families[*]}")")
 	typed hack/guest/run.sh $netns "$tap" "$lladdr" "${args[@]}"
 	if [ "$(hack/accel.sh)" != kvm ]; then
 		echo "(without KVM: this takes some 10 seconds)"
@@ -120,12 +142,19 @@ boot() {
 	done
 	tr -d '\r' <"$tmp/guest"
 	grep -q '^guest: ready' "$tmp/guest" || die "the guest did not get ready"
+	for address in ${addresses//,/ }; do
+		grep -q "^guest: eth0 was given address ${address%/*}/" "$tmp/guest" || die "the guest was not given $address"
+	done
 	! grep -q '^guest: .*\(no answer\|duplicate address\)' "$tmp/guest" || die "the guest cannot reach its gateway"
 }
 
 if [ -n "$tap" ]; then
-	step "A guest boots on the tap"
+	step "vmtapd listens for guests that ask for their addresses"
+	answer
+	step "A guest boots on the tap, is told nothing, and asks"
 	boot
+	typed "# what vmtapd says"
+	cat "$tmp/daemon"
 else
 	step "The pod is no VM: it reaches its gateway itself"
 	for address in ${gateways//,/ }; do

@@ -35,9 +35,11 @@ declare -A package=(
 	[ss]=iproute2
 	[tcpdump]=tcpdump
 	[xz]=xz-utils
+	[/usr/lib/klibc/bin/ipconfig]=klibc-utils
 )
 # What only some targets need is installed when it is named.
 declare -A more=(
+	[debootstrap]=debootstrap
 	[gcc]=build-essential
 )
 

@@ -1,15 +1,23 @@
 #!/usr/bin/env bash
 # Makes an initramfs for Debian's kernel and prints its path.
 #
-# usage: hack/initramfs.sh INIT [MODULE...]
+# usage: hack/initramfs.sh [-f FILE]... INIT [MODULE...]
 #
 # It holds a static busybox with all its commands, INIT as /init, and the
-# modules with all that they depend on, which /load-modules loads in order. It
-# is made once for each content and kept in the cache.
+# modules with all that they depend on, which /load-modules loads in order; and
+# each FILE or directory of this machine, where it is here, with the libraries of
+# programs. It is made once for each content and kept in the cache.
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-[ $# -ge 1 ] || die "usage: hack/initramfs.sh INIT [MODULE...]"
+usage="usage: hack/initramfs.sh [-f FILE]... INIT [MODULE...]"
+files=()
+while getopts f: option; do
+	[ "$option" = f ] || die "$usage"
+	files+=("$OPTARG")
+done
+shift $((OPTIND - 1))
+[ $# -ge 1 ] || die "$usage"
 init=$1
 shift
 "$root/hack/deps.sh" busybox cpio
@@ -17,7 +25,16 @@ kernel=$("$root/hack/kernel.sh")
 version=$(cat "$kernel/version")
 modules=lib/modules/$version
 
-key=$({ cat "$0" "$init"; echo "$version $*"; } | sha256sum | head -c 16)
+# contents are the FILEs, and the libraries that the programs among them name.
+contents() {
+	local file
+	for file in "${files[@]}"; do
+		find "$file" -type f
+		[ ! -x "$file" ] || ldd "$file" 2>/dev/null | grep -o '/[^ ]*'
+	done | sort -u
+}
+mapfile -t all < <(contents)
+key=$({ cat "$0" "$init" "${all[@]}"; echo "$version $*"; } | sha256sum | head -c 16)
 image=$cache/initramfs-$(basename "$(dirname "$init")")-$key.gz
 if [ ! -e "$image" ]; then
 	dir=$(mktemp -d)
@@ -26,6 +43,9 @@ if [ ! -e "$image" ]; then
 	cp "$(command -v busybox)" "$dir/bin/busybox"
 	cp "$init" "$dir/init"
 	chmod 755 "$dir/bin/busybox" "$dir/init"
+	for file in "${all[@]}"; do
+		install -D "$file" "$dir$file"
+	done
 
 	# modules.dep has a line "path: paths it depends on, nearest first".
 	{

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vmtap/vmtap/pkg/netconf"
 )
 
 // TestOptions: the page has each option, with its default.
@@ -20,6 +22,8 @@ func TestOptions(t *testing.T) {
 		count++
 		value := f.DefValue
 		switch {
+		case f.Name == "cache-dir":
+			value = netconf.CacheDir + ", and multus in it"
 		case value == "":
 			value = "nowhere"
 		case strings.HasSuffix(value, "m0s"):

@@ -168,6 +168,15 @@ func guestKeys() []key {
 		same:     []members{{`"up": true`, `"dns": {}`}},
 		around:   `"dns": {%s}`,
 		examples: []string{`{"nameservers": ["10.0.0.53"]}`},
+	}, key{
+		name: "ntp", forms: oneOrList(address()),
+		meaning:  "Time servers: a list, or one. The result has no place for them: `vmtapd` tells the guest.",
+		defWords: "none",
+		examples: []string{`["192.0.2.123", "2001:db8::123"]`, `"192.0.2.123"`},
+		refused: []refusal{{
+			words: "without addresses", members: `"switch": "bridge0", "ntp": "192.0.2.123"`, code: codeValue, beyond: true,
+			message: `read ntp: the interface has no addresses with which the guest would be told, it is not local and has no ipam`,
+		}},
 	})
 	return append(keys, under("dns.",
 		key{

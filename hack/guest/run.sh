@@ -9,14 +9,36 @@
 # script turns into QEMU: it ends when the guest does, and killing it kills the
 # guest. With "prepare" as its only argument it makes what is needed beforehand.
 #
+# VMTAP_GUEST=debian boots a Debian instead, with systemd; hack/guest/debian-init
+# says what it is told and prints.
+#
 # QEMU uses KVM where that works (hack/accel.sh).
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 "$root/hack/deps.sh" ip qemu-system-x86_64
 kernel=$("$root/hack/kernel.sh")
-initramfs=$("$root/hack/initramfs.sh" "$root/hack/guest/init" virtio_pci virtio_net)
-[ "${1:-}" != prepare ] || exit 0
+guest=()
+memory=256
+client=()
+if [ "${1:-}" = prepare ] || [[ " $* " == *" vmtap.dhcp="* ]]; then
+	"$root/hack/deps.sh" dhcpcd
+	client=(-f "$(command -v dhcpcd)" -f /usr/lib/dhcpcd -f /etc/dhcpcd.conf)
+fi
+# image makes the guest's initramfs, with these files of this machine in it.
+image() { "$root/hack/initramfs.sh" "$@" "$root/hack/guest/init" virtio_pci virtio_net; }
+if [ "${VMTAP_GUEST:-}" = debian ]; then
+	initramfs=$("$root/hack/initramfs.sh" "$root/hack/guest/debian-init" virtio_pci virtio_net 9p 9pnet_virtio overlay)
+	debian=$("$root/hack/guest/debian.sh")
+	guest=(-virtfs "local,path=$debian,mount_tag=debian,security_model=none,multidevs=remap,readonly=on")
+	memory=768
+else
+	initramfs=$(image "${client[@]}")
+fi
+if [ "${1:-}" = prepare ]; then
+	image >/dev/null # the one without a client as well
+	exit
+fi
 [ $# -ge 3 ] || die "usage: hack/guest/run.sh NETNS TAP MAC [KERNEL-ARGUMENT...]"
 netns=$1
 tap=$2
@@ -33,9 +55,10 @@ esac
 "${enter[@]}" ip -d link show dev "$tap" | grep ' tun ' >/dev/null || die "there is no tap $tap in namespace $netns"
 accel=$("$root/hack/accel.sh")
 exec "${enter[@]}" qemu-system-x86_64 \
-	-M q35 -accel "$accel" -cpu max -smp 1 -m 256 \
+	-M q35 -accel "$accel" -cpu max -smp 1 -m $memory \
 	-nodefaults -no-user-config -display none -no-reboot -serial stdio \
 	-kernel "$kernel/vmlinux" -initrd "$initramfs" \
 	-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on mitigations=off nokaslr norandmaps $*" \
+	"${guest[@]}" \
 	-netdev "tap,id=net,ifname=$tap,script=no,downscript=no" \
 	-device "virtio-net-pci,netdev=net,mac=$mac,romfile="

@@ -36,11 +36,11 @@ func (g *Guest) Answer(frame []byte) ([]byte, Kind) {
 	var reply *packet
 	var kind Kind
 	switch {
-	case p.protocol == protocolUDP && p.src.Is4() && p.dstPort == portServer4 && g.Addrs.Host4.IsValid():
+	case p.protocol == protocolUDP && p.src.Is4() && p.dstPort == portServer4 && g.Addr4.IsValid():
 		reply, kind = g.answer4(&p)
-	case p.protocol == protocolUDP && p.src.Is6() && p.dstPort == portServer6 && g.hasIPv6():
+	case p.protocol == protocolUDP && p.src.Is6() && p.dstPort == portServer6 && g.Addr6.IsValid():
 		reply, kind = g.answer6(&p)
-	case p.protocol == protocolICMPv6 && g.hasIPv6():
+	case p.protocol == protocolICMPv6 && g.Addr6.IsValid():
 		reply, kind = g.answerSolicitation(&p)
 	}
 	if kind == None {

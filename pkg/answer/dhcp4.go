@@ -17,7 +17,7 @@ func (g *Guest) answer4(p *packet) (*packet, Kind) {
 		!bytes.Equal(m.ClientHWAddr, g.LLAddr[:]) || !m.GatewayIPAddr.IsUnspecified() {
 		return nil, None
 	}
-	if p.dst != netip.AddrFrom4([4]byte{255, 255, 255, 255}) && p.dst != g.Addrs.Host4 {
+	if p.dst != netip.AddrFrom4([4]byte{255, 255, 255, 255}) && p.dst != g.Server4 {
 		return nil, None
 	}
 	switch kind := g.decide4(m); kind {
@@ -37,7 +37,7 @@ func (g *Guest) answer4(p *packet) (*packet, Kind) {
 // RELEASE and DECLINE are not: the address is the guest's, whatever it does.
 func (g *Guest) decide4(m *dhcpv4.DHCPv4) Kind {
 	server := m.ServerIdentifier()
-	if server != nil && !server.Equal(g.Addrs.Host4.AsSlice()) {
+	if server != nil && !server.Equal(g.Server4.AsSlice()) {
 		return None
 	}
 	switch m.MessageType() {
@@ -48,16 +48,16 @@ func (g *Guest) decide4(m *dhcpv4.DHCPv4) Kind {
 		if wanted == nil || wanted.IsUnspecified() {
 			wanted = m.ClientIPAddr // it renews or rebinds what it has
 		}
-		if wanted.Equal(g.Addrs.Guest4.AsSlice()) {
+		if wanted.Equal(g.Addr4.Addr().AsSlice()) {
 			return Ack
 		}
 		return Nak
 	case dhcpv4.MessageTypeInform:
-		if m.ClientIPAddr.Equal(g.Addrs.Guest4.AsSlice()) {
+		if m.ClientIPAddr.Equal(g.Addr4.Addr().AsSlice()) {
 			return Ack
 		}
 	case dhcpv4.MessageTypeNone:
-		if m.ClientIPAddr.IsUnspecified() || m.ClientIPAddr.Equal(g.Addrs.Guest4.AsSlice()) {
+		if m.ClientIPAddr.IsUnspecified() || m.ClientIPAddr.Equal(g.Addr4.Addr().AsSlice()) {
 			return BOOTP
 		}
 	}
@@ -81,12 +81,12 @@ func (g *Guest) reply4(m *dhcpv4.DHCPv4, kind dhcpv4.MessageType) *packet {
 		ServerHostName: "",
 	}
 	p := &packet{
-		src: g.Addrs.Host4, dst: netip.AddrFrom4([4]byte{255, 255, 255, 255}), dstLL: broadcast(),
+		src: g.Server4, dst: netip.AddrFrom4([4]byte{255, 255, 255, 255}), dstLL: broadcast(),
 		protocol: protocolUDP, hops: hopLimit, srcPort: portServer4, dstPort: portClient4,
 	}
 	if kind != dhcpv4.MessageTypeNone {
 		r.UpdateOption(dhcpv4.OptMessageType(kind))
-		r.UpdateOption(dhcpv4.OptServerIdentifier(ip(g.Addrs.Host4)))
+		r.UpdateOption(dhcpv4.OptServerIdentifier(ip(g.Server4)))
 	}
 	// RFC 6842: the client knows its own answer by it.
 	if id := m.GetOneOption(dhcpv4.OptionClientIdentifier); id != nil {
@@ -100,14 +100,14 @@ func (g *Guest) reply4(m *dhcpv4.DHCPv4, kind dhcpv4.MessageType) *packet {
 	if inform {
 		r.ClientIPAddr = m.ClientIPAddr
 	} else {
-		r.YourIPAddr = ip(g.Addrs.Guest4)
+		r.YourIPAddr = ip(g.Addr4.Addr())
 	}
 	switch {
 	case !m.ClientIPAddr.IsUnspecified():
-		p.dst, p.dstLL = g.Addrs.Guest4, g.LLAddr
+		p.dst, p.dstLL = g.Addr4.Addr(), g.LLAddr
 		r.ClientIPAddr = m.ClientIPAddr
 	case !m.IsBroadcast():
-		p.dst, p.dstLL = g.Addrs.Guest4, g.LLAddr
+		p.dst, p.dstLL = g.Addr4.Addr(), g.LLAddr
 	}
 	if kind != dhcpv4.MessageTypeNone && !inform {
 		r.UpdateOption(dhcpv4.OptIPAddressLeaseTime(forever))

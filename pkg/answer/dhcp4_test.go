@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -47,7 +48,7 @@ func answered4(t *testing.T, g *Guest, frame []byte, want Kind) (packet, *dhcpv4
 		t.Fatal(err)
 	}
 	expect(t, "answering link", p.srcLL, g.Gateway)
-	expect(t, "source", p.src, g.Addrs.Host4)
+	expect(t, "source", p.src, g.Server4)
 	expect(t, "ports", [2]uint16{p.srcPort, p.dstPort}, [2]uint16{67, 68})
 	return p, m
 }
@@ -100,7 +101,7 @@ func TestDecide4(t *testing.T) {
 			_, m := answered4(t, g, frame, c.want)
 			types := map[Kind]dhcpv4.MessageType{Offer: dhcpv4.MessageTypeOffer, Ack: dhcpv4.MessageTypeAck, Nak: dhcpv4.MessageTypeNak, BOOTP: dhcpv4.MessageTypeNone}
 			expect(t, "type", m.MessageType(), types[c.want])
-			want := g.Addrs.Guest4.String()
+			want := g.Addr4.Addr().String()
 			if c.want == Nak || c.kind == dhcpv4.MessageTypeInform {
 				want = "0.0.0.0"
 			}
@@ -210,7 +211,7 @@ func TestForged4(t *testing.T) {
 		silent(t, g, discover[:n])
 	}
 	noAddress := sample()
-	noAddress.Addrs = vmid.Addrs{}
+	noAddress.Addr4, noAddress.Addr6 = netip.Prefix{}, netip.Prefix{}
 	silent(t, noAddress, discover)
 	if _, kind := g.Answer(discover); kind != Offer {
 		t.Errorf("unchanged: %q", kind)
@@ -222,7 +223,7 @@ func TestForged4(t *testing.T) {
 func TestRoom4(t *testing.T) {
 	g := sample()
 	for range 60 {
-		g.Routes = append(g.Routes, Route{Dst: netip.MustParsePrefix("198.51.100.0/24"), Gateway: g.Addrs.Host4})
+		g.Routes = append(g.Routes, Route{Dst: netip.MustParsePrefix("198.51.100.0/24"), Gateway: g.Server4})
 	}
 	for size, want := range map[uint16]int{0: 576, 100: 576, 1000: 1000, 9000: 1400} {
 		var more []dhcpv4.Modifier
@@ -238,4 +239,21 @@ func TestRoom4(t *testing.T) {
 		expect(t, "name", m.HostName(), "web-0")
 		expect(t, "routes", len(m.ClasslessStaticRoute()) > 0, want > 600)
 	}
+}
+
+// TestRouters4: a router that is not in the guest's prefix is on its link all the same; without one there is neither
+// router nor default route.
+func TestRouters4(t *testing.T) {
+	routes := func(g *Guest) string {
+		_, m := answered4(t, g, ask4(t, g, dhcpv4.MessageTypeDiscover), Offer)
+		return fmt.Sprint(m.Router(), " ", m.ClasslessStaticRoute(), " ", m.SubnetMask())
+	}
+	far := bare()
+	far.Addr4, far.Router4 = netip.MustParsePrefix("10.1.2.3/32"), netip.MustParseAddr("169.254.1.1")
+	expect(t, "a router far away", routes(far), "[169.254.1.1] [route to 169.254.1.1/32 via 0.0.0.0 route to 0.0.0.0/0 via 169.254.1.1] ffffffff")
+	none := bare()
+	none.Router4 = netip.Addr{}
+	expect(t, "no router", routes(none), "[] [] fffffffe")
+	none.Routes = []Route{{Dst: netip.MustParsePrefix("10.0.0.0/8"), Gateway: none.Server4}, {Dst: netip.MustParsePrefix("11.0.0.0/8")}}
+	expect(t, "no default route", routes(none), "[] [route to 10.0.0.0/8 via 100.64.1.2 route to 11.0.0.0/8 via 0.0.0.0] fffffffe")
 }

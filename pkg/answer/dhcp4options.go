@@ -21,8 +21,10 @@ const (
 // without first, then the rest, as far as the guest takes it. What it did not
 // ask for is told, too: clients leave out of their list what they do not expect.
 func (g *Guest) tell4(asked, r *dhcpv4.DHCPv4) {
-	r.UpdateOption(dhcpv4.OptSubnetMask(net.CIDRMask(prefixBits4, 32)))
-	r.UpdateOption(dhcpv4.OptRouter(ip(g.Addrs.Host4)))
+	r.UpdateOption(dhcpv4.OptSubnetMask(net.CIDRMask(g.Addr4.Bits(), 32)))
+	if g.Router4.IsValid() {
+		r.UpdateOption(dhcpv4.OptRouter(ip(g.Router4)))
+	}
 	room := leastSize4
 	if size, err := asked.MaxMessageSize(); err == nil {
 		room = min(max(room, int(size)), mostSize4)
@@ -65,13 +67,21 @@ func (g *Guest) options4() (all []dhcpv4.Option) {
 }
 
 // routes4 are the network's, with the default route among them: who takes
-// classless routes must not look at the router option (RFC 3442).
+// classless routes must not look at the router option (RFC 3442). A router that
+// is not in the guest's prefix has one of its own, on the link.
 func (g *Guest) routes4() (all []*dhcpv4.Route) {
+	onLink := netip.IPv4Unspecified()
 	via := func(dst netip.Prefix, gateway netip.Addr) {
+		if !gateway.IsValid() {
+			gateway = onLink
+		}
 		all = append(all, &dhcpv4.Route{
 			Dest:   &net.IPNet{IP: ip(dst.Addr()), Mask: net.CIDRMask(dst.Bits(), 32)},
 			Router: ip(gateway),
 		})
+	}
+	if g.Router4.IsValid() && !g.Addr4.Masked().Contains(g.Router4) {
+		via(netip.PrefixFrom(g.Router4, 32), onLink)
 	}
 	for _, r := range g.Routes {
 		switch {
@@ -79,11 +89,11 @@ func (g *Guest) routes4() (all []*dhcpv4.Route) {
 		case r.Gateway.IsValid():
 			via(r.Dst, r.Gateway)
 		default:
-			via(r.Dst, g.Addrs.Host4)
+			via(r.Dst, g.Router4)
 		}
 	}
-	if len(all) > 0 {
-		via(netip.PrefixFrom(netip.IPv4Unspecified(), 0), g.Addrs.Host4)
+	if len(all) > 0 && g.Router4.IsValid() {
+		via(netip.PrefixFrom(onLink, 0), g.Router4)
 	}
 	return all
 }

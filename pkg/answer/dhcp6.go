@@ -10,7 +10,7 @@ import (
 
 // answer6 answers DHCPv6 (RFC 8415). Relayed messages are none of a guest's.
 func (g *Guest) answer6(p *packet) (*packet, Kind) {
-	if !p.src.IsLinkLocalUnicast() || p.dst != netip.AddrFrom16(allServers()) && p.dst != g.linkLocal() {
+	if !p.src.IsLinkLocalUnicast() || p.dst != netip.AddrFrom16(allServers()) && p.dst != g.Server6 {
 		return nil, None
 	}
 	d, err := dhcpv6.FromBytes(p.payload)
@@ -26,7 +26,7 @@ func (g *Guest) answer6(p *packet) (*packet, Kind) {
 		return nil, None
 	}
 	return &packet{
-		src: g.linkLocal(), dst: p.src, dstLL: g.LLAddr,
+		src: g.Server6, dst: p.src, dstLL: g.LLAddr,
 		protocol: protocolUDP, hops: hopLimit, srcPort: portServer6, dstPort: portClient6, payload: r.ToBytes(),
 	}, kind
 }
@@ -117,9 +117,9 @@ func (g *Guest) give6(m, r *dhcpv6.Message) {
 			continue
 		}
 		ia.T1, ia.T2 = forever, forever
-		ia.Options.Add(&dhcpv6.OptIAAddress{IPv6Addr: ip(g.Addrs.Guest6), PreferredLifetime: forever, ValidLifetime: forever})
+		ia.Options.Add(&dhcpv6.OptIAAddress{IPv6Addr: ip(g.Addr6.Addr()), PreferredLifetime: forever, ValidLifetime: forever})
 		for _, other := range some(asked.Options.Addresses()) {
-			if !other.IPv6Addr.Equal(ip(g.Addrs.Guest6)) && m.MessageType != dhcpv6.MessageTypeSolicit {
+			if !other.IPv6Addr.Equal(ip(g.Addr6.Addr())) && m.MessageType != dhcpv6.MessageTypeSolicit {
 				ia.Options.Add(&dhcpv6.OptIAAddress{IPv6Addr: other.IPv6Addr}) // with no lifetime it goes
 			}
 		}
@@ -148,7 +148,7 @@ func addrs6(m *dhcpv6.Message) (all []*dhcpv6.OptIAAddress) {
 // confirm says whether the guest may keep its addresses.
 func (g *Guest) confirm(addrs []*dhcpv6.OptIAAddress) dhcpv6.Option {
 	for _, a := range addrs {
-		if !a.IPv6Addr.Equal(ip(g.Addrs.Guest6)) {
+		if !a.IPv6Addr.Equal(ip(g.Addr6.Addr())) {
 			return status6(iana.StatusNotOnLink, "the guest has another address")
 		}
 	}

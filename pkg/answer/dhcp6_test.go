@@ -195,7 +195,7 @@ func TestForged6(t *testing.T) {
 		t.Errorf("unchanged: %q", kind)
 	}
 	unicast := from6(g)
-	unicast.dst, unicast.dstLL = g.linkLocal(), g.Gateway
+	unicast.dst, unicast.dstLL = g.Server6, g.Gateway
 	unicast.payload = solicit[udp+udpLen:]
 	if _, kind := g.Answer(unicast.frame()); kind != DHCPv6Advertise {
 		t.Errorf("to the gateway's own address: %q", kind)

@@ -7,13 +7,17 @@ import (
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
-// Guest is what one guest is told. Without IPv6, Addrs.Host6 and Guest6 are
-// invalid.
+// Guest is what one guest is told.
 type Guest struct {
-	LLAddr  vmid.LLAddr // of the guest's NIC
-	Gateway vmid.LLAddr // of the link that answers
-	Addrs   vmid.Addrs
-	Name    string // its host name, "" for none
+	LLAddr  vmid.LLAddr  // of the guest's NIC
+	Gateway vmid.LLAddr  // of the link that answers
+	Addr4   netip.Prefix // the guest's, invalid without IPv4
+	Server4 netip.Addr   // who answers, the default router's address if there is one
+	Router4 netip.Addr   // the default router, invalid for none
+	Addr6   netip.Prefix // the guest's, invalid without IPv6
+	Server6 netip.Addr   // who answers, a link-local address
+	Router6 netip.Addr   // the default router by an address that is no link-local one, invalid for none
+	Name    string       // its host name, "" for none
 	Network
 }
 
@@ -34,21 +38,8 @@ type Route struct {
 	Gateway netip.Addr
 }
 
-// Bits of the prefixes in which a guest and its host are, those of the address
-// scheme.
-const (
-	prefixBits4 = 31
-	prefixBits6 = 96
-)
-
 // forever is the lifetime that DHCP and router advertisements take for no end.
 const forever = 0xffffffff * time.Second
-
-// linkLocal is the gateway's own link-local address.
-func (g *Guest) linkLocal() netip.Addr { return vmid.GatewayLinkLocal(g.Addrs.Host6) }
-
-// hasIPv6 reports whether the guest has an IPv6 address.
-func (g *Guest) hasIPv6() bool { return g.Addrs.Host6.IsValid() }
 
 // of returns the addresses of one family.
 func of(addrs []netip.Addr, is func(netip.Addr) bool) (some []netip.Addr) {

@@ -16,11 +16,13 @@ func sample() *Guest {
 	return &Guest{
 		LLAddr:  vmid.LLAddr{2, 0, 0, 0, 0, 1},
 		Gateway: vmid.LLAddr{0x0a, 3, 100, 64, 1, 3},
-		Addrs: vmid.Addrs{
-			Host4: netip.MustParseAddr("100.64.1.2"), Guest4: netip.MustParseAddr("100.64.1.3"),
-			Host6: netip.MustParseAddr("fd00::6440:103:0:1"), Guest6: netip.MustParseAddr("fd00::6440:103:0:2"),
-		},
-		Name: "web-0",
+		Addr4:   netip.MustParsePrefix("100.64.1.3/31"),
+		Server4: netip.MustParseAddr("100.64.1.2"),
+		Router4: netip.MustParseAddr("100.64.1.2"),
+		Addr6:   netip.MustParsePrefix("fd00::6440:103:0:2/96"),
+		Server6: netip.MustParseAddr("fe80::6440:103:0:1"),
+		Router6: netip.MustParseAddr("fd00::6440:103:0:1"),
+		Name:    "web-0",
 		Network: Network{
 			MTU:    1400,
 			DNS:    []netip.Addr{netip.MustParseAddr("10.96.0.10"), netip.MustParseAddr("fd00:1::a")},
@@ -43,7 +45,7 @@ func bare() *Guest {
 }
 
 func without6(g *Guest) *Guest {
-	g.Addrs.Host6, g.Addrs.Guest6 = netip.Addr{}, netip.Addr{}
+	g.Addr6 = netip.Prefix{}
 	return g
 }
 

@@ -50,7 +50,7 @@ func (g *Guest) answerSolicitation(p *packet) (*packet, Kind) {
 // Advertise returns a router advertisement for nobody in particular, nil for a
 // guest without IPv6.
 func (g *Guest) Advertise() ([]byte, Kind) {
-	if !g.hasIPv6() {
+	if !g.Addr6.IsValid() {
 		return nil, None
 	}
 	p, err := g.advertisement()
@@ -62,23 +62,25 @@ func (g *Guest) Advertise() ([]byte, Kind) {
 }
 
 // advertisement is to all nodes: the addresses are managed, which is by DHCPv6,
-// and on the link is the /96 in which the guest and its host are.
+// and the guest's prefix is on the link, if it has more than its own address.
 func (g *Guest) advertisement() (*packet, error) {
 	ra := &ndp.RouterAdvertisement{
 		CurrentHopLimit:      hopLimit,
 		ManagedConfiguration: true,
 		OtherConfiguration:   true,
-		RouterLifetime:       RouterLifetime,
-		Options: []ndp.Option{
-			&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: g.Gateway[:]},
-			&ndp.PrefixInformation{
-				Prefix:            netip.PrefixFrom(g.Addrs.Host6, prefixBits6).Masked().Addr(),
-				PrefixLength:      prefixBits6,
-				OnLink:            true,
-				ValidLifetime:     forever,
-				PreferredLifetime: forever,
-			},
-		},
+		Options:              []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: g.Gateway[:]}},
+	}
+	if g.Router6.IsValid() {
+		ra.RouterLifetime = RouterLifetime
+	}
+	if !g.Addr6.IsSingleIP() {
+		ra.Options = append(ra.Options, &ndp.PrefixInformation{
+			Prefix:            g.Addr6.Masked().Addr(),
+			PrefixLength:      uint8(g.Addr6.Bits()),
+			OnLink:            true,
+			ValidLifetime:     forever,
+			PreferredLifetime: forever,
+		})
 	}
 	if g.MTU > 0 {
 		ra.Options = append(ra.Options, ndp.NewMTU(uint32(g.MTU)))
@@ -91,7 +93,7 @@ func (g *Guest) advertisement() (*packet, error) {
 	}
 	for _, r := range g.Routes {
 		// An advertisement's routes go by its sender.
-		if r.Dst.Addr().Is6() && (!r.Gateway.IsValid() || r.Gateway == g.Addrs.Host6) {
+		if r.Dst.Addr().Is6() && (!r.Gateway.IsValid() || r.Gateway == g.Router6 || r.Gateway == g.Server6) {
 			ra.Options = append(ra.Options, &ndp.RouteInformation{Prefix: r.Dst.Addr(), PrefixLength: uint8(r.Dst.Bits()), RouteLifetime: forever})
 		}
 	}
@@ -100,7 +102,7 @@ func (g *Guest) advertisement() (*packet, error) {
 		return nil, err
 	}
 	all := netip.IPv6LinkLocalAllNodes()
-	return &packet{src: g.linkLocal(), dst: all, dstLL: multicast(all), protocol: protocolICMPv6, hops: hops255, payload: payload}, nil
+	return &packet{src: g.Server6, dst: all, dstLL: multicast(all), protocol: protocolICMPv6, hops: hops255, payload: payload}, nil
 }
 
 // searchList is what names are completed with: the network's list, else its

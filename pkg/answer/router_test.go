@@ -100,3 +100,22 @@ func TestSolicitation(t *testing.T) {
 	}
 	silent(t, without6(sample()), solicitation(t, g, own).frame())
 }
+
+// TestNoRouter: who is not the guest's router says so, and where to ask for an address; a prefix of one address has
+// nothing else on the link.
+func TestNoRouter(t *testing.T) {
+	g := bare()
+	g.Router6, g.Addr6 = netip.Addr{}, netip.PrefixFrom(g.Addr6.Addr(), 128)
+	frame, kind := g.Advertise()
+	if kind != Advertisement {
+		t.Fatal(kind)
+	}
+	m, err := ndp.ParseMessage(wire(t, frame).payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ra, ok := m.(*ndp.RouterAdvertisement)
+	if !ok || ra.RouterLifetime != 0 || !ra.ManagedConfiguration || len(ra.Options) != 1 {
+		t.Errorf("%+v", m)
+	}
+}

@@ -1,7 +1,7 @@
 package config
 
-// What the guest is told: routes and name servers. Both are passed on in the
-// result.
+// What the guest is told: routes and name servers, which are passed on in the
+// result, and time servers, for which a result has no place.
 
 // readRoutes reads the guest's routes. Whether the interface can have them
 // is checked with the rest (see together.go).

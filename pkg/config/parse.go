@@ -126,6 +126,7 @@ func (d *draft) readBlock(top *fields, machineID func() (string, error)) {
 	d.Forward = top.bool("forward", true)
 	d.IPMasq = top.bool("ipMasq", false)
 	d.HostAccess = readHostAccess(top)
+	d.NTP = optionalAll(top, "ntp", parseAddr)
 	d.Tap = readTap(top.object("tap"))
 	d.VMID = readVMID(top.object("vmid"), d.Local)
 	if n, ok := top.get("routes"); ok {

@@ -51,6 +51,7 @@ type Request struct {
 	Tap    Tap
 	Routes []Route
 	DNS    DNS
+	NTP    []netip.Addr   // time servers that vmtapd tells the guest
 	IPs    []netip.Prefix // requested by the capability "ips"; must turn out to be the guest's own
 
 	Bandwidth Bandwidth

@@ -25,6 +25,9 @@ func (d *draft) checkTogether() {
 	if len(d.IPs) > 0 && d.Local == nil && d.IPAM == "" {
 		d.fail(CodeInvalidConfig, "use runtimeConfig.ips: the interface has no addresses, it is not local and has no ipam")
 	}
+	if len(d.NTP) > 0 && d.Local == nil && d.IPAM == "" && d.Placement != PlacementChained {
+		d.fail(CodeInvalidConfig, "read ntp: the interface has no addresses with which the guest would be told, it is not local and has no ipam")
+	}
 	d.checkMTU()
 	for i, r := range d.Routes {
 		d.checkRoute(i, r)

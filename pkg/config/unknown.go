@@ -109,18 +109,26 @@ func instead(key string) string {
 }
 
 // nearest returns the known key that a misspelt one comes closest to, or ""
-// if it is like none of them.
+// if it is like none of them. Of several one with the same letters is meant.
 func nearest(key string, known []string) string {
 	best, near := 1+len(key)/4, "" // more letters wrong are another word
 	if len(key) > maxShown {
 		return ""
 	}
 	for _, k := range known {
-		if d := distance(strings.ToLower(key), strings.ToLower(k)); d < best || d == best && near == "" {
+		d := distance(strings.ToLower(key), strings.ToLower(k))
+		if d < best || d == best && (near == "" || letters(k) == letters(key) && letters(near) != letters(key)) {
 			best, near = d, k
 		}
 	}
 	return near
+}
+
+// letters are a word's letters in the order of the alphabet.
+func letters(word string) string {
+	b := []byte(strings.ToLower(word))
+	slices.Sort(b)
+	return string(b)
 }
 
 // distance is how many letters must be put in, left out, replaced or swapped

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/vmtap/vmtap/pkg/config"
 	"github.com/vmtap/vmtap/pkg/plan"
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
@@ -72,6 +73,7 @@ func TestSelect(t *testing.T) {
 		{"name", Filter{What: "default/web-0"}, "vm7-if0"},
 		{"name without namespace", Filter{What: "db"}, "vm5-if0"},
 		{"container", Filter{What: "c1"}, "vm5-if0 vm5-if1"},
+		{"attachment", Filter{What: "c1@net1"}, "vm5-if1"},
 		{"host link", Filter{What: "vm5-if1"}, "vm5-if1"},
 		{"gateway", Filter{What: "vm7-gw0"}, "vm7-if0"},
 		{"host's address", Filter{What: "100.64.7.2"}, "vm7-if0"},
@@ -146,4 +148,41 @@ link-local  fe80::6440:103:0:1
 	if err := Addr(&strings.Builder{}, scheme(t), "1", 127); err == nil {
 		t.Error("interface 127 has an address")
 	}
+}
+
+// TestCheck: one line a difference, a word for those that could not be compared.
+func TestCheck(t *testing.T) {
+	all := sample(t)
+	var b strings.Builder
+	differ, err := Check(&b, []Checked{
+		{Name: "c2@eth0", Attached: &all[0], Differences: Differences("c2@eth0", "check c2@eth0: host link vm7-if0: up is off, want on; tap eth0: missing")},
+		{Name: "c1@net1", Attached: &all[1], NotCompared: "no cache lists it"},
+		{Name: "c3@eth0"},
+		{Name: "c4@eth0", Differences: Differences("c4@eth0", "open CNI_NETNS \"/x\": no such file")},
+	}, []string{"no tap can be made: x"})
+	if err != nil || differ != 2 {
+		t.Errorf("%d differ, %v", differ, err)
+	}
+	expect(t, "check", b.String(), `c2@eth0 (vm7-if0, default/web-0): host link vm7-if0: up is off, want on
+c2@eth0 (vm7-if0, default/web-0): tap eth0: missing
+c1@net1 (vm5-if1, my?link?): not compared: no cache lists it
+c3@eth0: ok
+c4@eth0: open CNI_NETNS "/x": no such file
+node: no tap can be made: x
+`)
+}
+
+// TestHeld: what a runtime lists stays, under whatever network's name, with all
+// else of its containers.
+func TestHeld(t *testing.T) {
+	all := sample(t)
+	all = append(all, plan.Attached{ContainerID: "c3", IfName: "eth0", Network: "vmnet"})
+	listed := []config.Attachment{{ContainerID: "c1", IfName: "eth0"}, {ContainerID: "c9", IfName: "eth0"}}
+	for _, network := range []string{"vmnet", "other", "", "nobody's"} {
+		c := Held(network, all, listed)
+		if !c.Known || c.Network != network || !c.Has("c1", "eth0") || !c.Has("c1", "net1") || !c.Has("c9", "eth0") || c.Has("c2", "eth0") || c.Has("c3", "eth0") {
+			t.Errorf("%q: %+v", network, c)
+		}
+	}
+	expect(t, "networks", strings.Join(Networks(all), "|"), "|other|vmnet")
 }

@@ -15,7 +15,7 @@ import (
 
 // Filter says which attachments are shown. The zero Filter shows all.
 type Filter struct {
-	What    string // a VM's name or id, a container id, a link's name, an address or an lladdr; "" for all
+	What    string // a VM's name or id, a container id, alone or with @interface, a link's name, an address or an lladdr; "" for all
 	Group   string // "" for any
 	RDomain string // a number, 0 for the default rdomain; "" for any
 	Network string // "" for any
@@ -46,7 +46,7 @@ func (f Filter) takes(a *plan.Attached) bool {
 
 // namesOf are all by which people know an attachment.
 func namesOf(a *plan.Attached) []string {
-	names := []string{fmt.Sprint(a.VMID), fmt.Sprintf("vm%d", a.VMID), a.ContainerID, a.HostLink, a.LLAddr.String()}
+	names := []string{fmt.Sprint(a.VMID), fmt.Sprintf("vm%d", a.VMID), a.ContainerID, plan.AttachmentName(a.ContainerID, a.IfName), a.HostLink, a.LLAddr.String()}
 	if a.VM != "" {
 		names = append(names, a.VM, a.VM[strings.LastIndex(a.VM, "/")+1:])
 	}

@@ -16,21 +16,10 @@ const packetOutgoing = 4
 
 // Questions returns the program for a packet socket that takes what guests ask
 // of their gateways: messages of DHCPv4 and DHCPv6 clients and router
-// solicitations, untagged, that come in on a link whose ifindex is first or
-// more, but not from the muted ones. The ifindex is looked at before all else,
-// so that each packet of the node's own traffic costs three instructions.
-func Questions(first int32, muted []int32) Program {
+// solicitations, untagged, that come in on a link, but not on the muted ones.
+// Each other packet of the node's costs some ten instructions.
+func Questions(muted []int32) Program {
 	a := newAssembler(32 + 3*len(muted))
-	a.extension(bpf.ExtInterfaceIndex)
-	a.jge(uint32(first), "ours", next)
-	a.ret(0)
-	a.at("ours")
-	for _, index := range muted[:min(len(muted), MaxMuted)] {
-		other := a.fresh()
-		a.jeq(uint32(index), next, other)
-		a.ret(0)
-		a.at(other)
-	}
 	a.extension(bpf.ExtType)
 	a.jeq(packetOutgoing, "drop", next)
 	a.extension(bpf.ExtVLANTagPresent)
@@ -57,6 +46,15 @@ func Questions(first int32, muted []int32) Program {
 	a.at("drop")
 	a.ret(0)
 	a.at("take")
+	if len(muted) > 0 {
+		a.extension(bpf.ExtInterfaceIndex)
+	}
+	for _, index := range muted[:min(len(muted), MaxMuted)] {
+		other := a.fresh()
+		a.jeq(uint32(index), next, other)
+		a.ret(0)
+		a.at(other)
+	}
 	a.ret(takeAll)
 	p, err := a.assemble()
 	if err != nil {

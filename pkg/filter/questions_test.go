@@ -38,11 +38,11 @@ func isQuestion(frame []byte) bool {
 	return false
 }
 
-// questionsVM runs what looks at the frame. Before it, seven instructions look at
+// questionsVM runs what looks at the frame. Before it, four instructions look at
 // what the kernel knows besides, which bpf.VM cannot.
 func questionsVM(t testing.TB) *bpf.VM {
 	t.Helper()
-	vm, err := bpf.NewVM(disassemble(Questions(1<<24, nil)[7:]))
+	vm, err := bpf.NewVM(disassemble(Questions(nil)[4:]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func questionsVM(t testing.TB) *bpf.VM {
 }
 
 func TestQuestions(t *testing.T) {
-	golden.Compare(t, "questions", text(Questions(1<<24, []int32{1<<24 + 5})))
+	golden.Compare(t, "questions", text(Questions([]int32{1<<24 + 5})))
 	vm := questionsVM(t)
 	asked := 0
 	for _, test := range frameTests {
@@ -95,7 +95,7 @@ func TestQuestionsMuted(t *testing.T) {
 	for i := range muted {
 		muted[i] = 1<<24 + int32(i)
 	}
-	p := Questions(1<<24, muted)
+	p := Questions(muted)
 	if len(p) > maxInstructions {
 		t.Errorf("%d instructions", len(p))
 	}

@@ -127,7 +127,7 @@ func (w *Wire) Send(index int32, frame []byte) error {
 // Mute drops what these links send, in the kernel, and takes what all others do
 // again. Of more than filter.MaxMuted links the rest is not muted.
 func (w *Wire) Mute(links []int32) error {
-	p := filter.Questions(firstIndex, links)
+	p := filter.Questions(links)
 	program := make([]unix.SockFilter, len(p))
 	for i, r := range p {
 		program[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}

@@ -2,24 +2,48 @@ package plan
 
 import (
 	"encoding/hex"
+	"net/netip"
 	"strings"
 
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
-// Answering is the link on which a guest asks for its addresses, the gateway if
-// there is one, else the host link, with what it and the host link show of the
-// guest.
+// Answering is a link on which a guest may ask for its addresses.
 type Answering struct {
-	Name    string
-	Index   int32
-	LLAddr  vmid.LLAddr // the link's
-	MTU     int
-	Up      bool
-	Addrs   vmid.Addrs
-	Guest   vmid.LLAddr // the guest's lladdr, zero if nothing says it
-	Network string
-	VMName  string // "" if the description does not say it
+	Name   string
+	Index  int32
+	LLAddr vmid.LLAddr // the link's
+	MTU    int
+	Up     bool
+	Master int32 // ifindex of the bridge that it is a port of, 0 for none
+
+	// Of a local interface, where this is the gateway if there is one, else the
+	// host link. All of it is zero of any other link.
+	Addrs    vmid.Addrs
+	HostLink string
+	Guest    vmid.LLAddr // the guest's lladdr, zero if nothing says it
+	Network  string
+	VMName   string // "" if the description does not say it
+}
+
+// Router is a link that routes for guests.
+type Router struct {
+	LLAddr    vmid.LLAddr
+	LinkLocal netip.Addr
+}
+
+// RouterWith returns the router that a link with these addresses is, if one of them
+// is the gateway's and it has a link-local one.
+func RouterWith(lladdr vmid.LLAddr, addrs []Addr, gateway netip.Addr) (r Router, ok bool) {
+	r.LLAddr = lladdr
+	for _, a := range addrs {
+		addr := a.Prefix.Addr()
+		ok = ok || addr == gateway
+		if addr.Is6() && addr.IsLinkLocalUnicast() && (!r.LinkLocal.IsValid() || addr == gateway) {
+			r.LinkLocal = addr
+		}
+	}
+	return r, ok && r.LinkLocal.IsValid()
 }
 
 // IsAnswering reports whether a link with this name and these altnames can be

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/vmtap/vmtap/pkg/vmid"
@@ -63,6 +64,30 @@ func TestDescribedVM(t *testing.T) {
 	} {
 		if got := DescribedVM("vm5-if0", alias); got != want {
 			t.Errorf("%q: %q, want %q", alias, got, want)
+		}
+	}
+}
+
+func TestRouterWith(t *testing.T) {
+	lladdr := vmid.LLAddr{2, 0, 0, 0, 0, 7}
+	addr := netip.MustParseAddr
+	var addrs []Addr
+	for _, s := range []string{"10.9.0.1/24", "fe80::7/64", "fd09::1/64", "fe80::8/64"} {
+		addrs = append(addrs, Addr{Prefix: netip.MustParsePrefix(s)})
+	}
+	for _, c := range []struct {
+		addrs         []Addr
+		gateway, want string // "" for none
+	}{
+		{addrs, "fd09::1", "fe80::7"},
+		{addrs, "fe80::8", "fe80::8"},
+		{addrs, "fd09::2", ""},
+		{addrs[2:3], "fd09::1", ""}, // no link-local address to advertise with
+		{nil, "fd09::1", ""},
+	} {
+		r, ok := RouterWith(lladdr, c.addrs, addr(c.gateway))
+		if ok != (c.want != "") || ok && (r.LinkLocal != addr(c.want) || r.LLAddr != lladdr) {
+			t.Errorf("%v, gateway %s: %+v, %t", c.addrs, c.gateway, r, ok)
 		}
 	}
 }

@@ -189,18 +189,7 @@ func gatewayInHost(req *config.Request) bool {
 func (l *Link) addLayer3(req *config.Request, guest Guest) {
 	a := &guest.Addrs
 	l.Addrs = []Addr{{Prefix: netip.PrefixFrom(a.Host4, 31)}}
-	l.Sysctls = []Sysctl{
-		{"forwarding", boolValue(req.Forward)},
-		{ClosedTag, boolValue(!req.Forward)},
-		{"rp_filter", 1},
-		{"arp_ignore", 1},
-		{"arp_announce", 2},
-		{"send_redirects", 0},
-		{"accept_redirects", 0},
-		{"accept_source_route", 0},
-		{"proxy_arp", 0},
-		{"accept_local", 0},
-	}
+	l.Sysctls = Layer3Sysctls(req.Forward)
 	if !a.Host6.IsValid() {
 		return
 	}
@@ -215,6 +204,22 @@ func (l *Link) addLayer3(req *config.Request, guest Guest) {
 			netip.PrefixFrom(a.Guest6, 128),
 			netip.PrefixFrom(guest.LLAddr.LinkLocal(), 128),
 		}
+	}
+}
+
+// Layer3Sysctls returns what vmtap sets on a layer 3 link.
+func Layer3Sysctls(forward bool) []Sysctl {
+	return []Sysctl{
+		{"forwarding", boolValue(forward)},
+		{ClosedTag, boolValue(!forward)},
+		{"rp_filter", 1},
+		{"arp_ignore", 1},
+		{"arp_announce", 2},
+		{"send_redirects", 0},
+		{"accept_redirects", 0},
+		{"accept_source_route", 0},
+		{"proxy_arp", 0},
+		{"accept_local", 0},
 	}
 }
 

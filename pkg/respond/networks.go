@@ -10,10 +10,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/containernetworking/cni/libcni"
-
 	"github.com/vmtap/vmtap/pkg/answer"
 	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/netconf"
 )
 
 // networks are the settings of the networks that are configured in a directory,
@@ -48,8 +47,8 @@ func (n *networks) refresh() error {
 // look returns the configuration files in order, and when each was changed, with
 // those that add plugins to a network, in a directory of its name.
 func (n *networks) look() (files []string, state map[string]time.Time, err error) {
-	if files, err = libcni.ConfFiles(n.dir, []string{conflist, ".conf", ".json"}); err != nil {
-		return nil, nil, fmt.Errorf("read configurations: %w", err)
+	if files, err = netconf.Files(n.dir); err != nil {
+		return nil, nil, err
 	}
 	added, err := filepath.Glob(filepath.Join(n.dir, "*", "*.conf"))
 	if err != nil {
@@ -66,29 +65,24 @@ func (n *networks) look() (files []string, state map[string]time.Time, err error
 			state[path] = info.ModTime()
 		}
 	}
-	slices.Sort(files)
 	return files, state, nil
 }
 
-// conflist ends the name of a file with a network's whole list of plugins.
-const conflist = ".conflist"
-
 // read takes the network of vmtap's that a file configures, if it does.
 func (n *networks) read(path string) error {
-	list, err := load(path)
+	list, err := netconf.Load(path)
 	if err != nil {
 		return err
 	}
-	for _, block := range list.Plugins {
-		if _, double := n.all[list.Name]; double || block.Network.Type != "vmtap" {
+	blocks, err := netconf.Blocks(list)
+	if err != nil {
+		return err
+	}
+	for _, block := range blocks {
+		if _, double := n.all[list.Name]; double {
 			continue
 		}
-		// As it is handed to the plugin.
-		block, err := libcni.InjectConf(block, map[string]any{"name": list.Name, "cniVersion": list.CNIVersion})
-		if err != nil {
-			return err
-		}
-		req, err := config.ParseNetwork(config.Input{Stdin: block.Bytes, MachineID: func() (string, error) { return n.machineID, nil }})
+		req, err := config.ParseNetwork(config.Input{Stdin: block, MachineID: func() (string, error) { return n.machineID, nil }})
 		if err != nil {
 			return err
 		}
@@ -96,20 +90,4 @@ func (n *networks) read(path string) error {
 		n.addVMIDs(list.Name, &req)
 	}
 	return nil
-}
-
-// load reads a list of plugins, or one plugin alone.
-func load(path string) (*libcni.NetworkConfigList, error) {
-	if filepath.Ext(path) == conflist {
-		return libcni.NetworkConfFromFile(path)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	plugin, err := libcni.NetworkPluginConfFromBytes(text)
-	if err != nil {
-		return nil, err
-	}
-	return &libcni.NetworkConfigList{Name: plugin.Network.Name, CNIVersion: plugin.Network.CNIVersion, Plugins: []*libcni.PluginConfig{plugin}}, nil
 }

@@ -97,7 +97,7 @@ func TestHostName(t *testing.T) {
 		"web-0": "web-0", "default/web-0": "web-0", "": "", "a/": "", "-x": "", "x-": "", "a.b": "", "a_b": "", "ä": "",
 		strings.Repeat("a", 63): strings.Repeat("a", 63), strings.Repeat("a", 64): "",
 	} {
-		if got := guestOf(&plan.Answering{VMName: vm, MTU: 1400}, answer.Network{}); got.Name != want || got.MTU != 1400 {
+		if got := localGuest(&plan.Answering{VMName: vm, MTU: 1400}, answer.Network{}); got.Name != want || got.MTU != 1400 {
 			t.Errorf("%q: %q, mtu %d, want %q", vm, got.Name, got.MTU, want)
 		}
 	}

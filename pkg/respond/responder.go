@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"github.com/vmtap/vmtap/pkg/answer"
 	"github.com/vmtap/vmtap/pkg/kernel"
 	"github.com/vmtap/vmtap/pkg/plan"
+	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
 // Responder answers the guests of a node.
@@ -19,17 +21,19 @@ type Responder struct {
 
 	wire *kernel.Wire
 
-	mu       sync.Mutex // of all below
-	networks networks
-	session  *kernel.Session
-	limiter  *limiter
-	muted    map[int32]time.Time // until when
-	counts   Counts
+	mu          sync.Mutex // of all below
+	networks    networks
+	attachments attachments
+	session     *kernel.Session
+	limiter     *limiter
+	muted       map[int32]time.Time // until when
+	counts      Counts
 }
 
 // Config is what a Responder is told.
 type Config struct {
-	Dir       string // of configuration files, as the runtime reads it
+	Dir       string   // of configuration files, as the runtime reads it
+	Results   []string // directories in which runtimes keep what ADD returned
 	MachineID string
 	Log       *slog.Logger
 }
@@ -46,13 +50,14 @@ func Open(c Config) (*Responder, error) {
 		return nil, errors.Join(err, wire.Close())
 	}
 	return &Responder{
-		log:      c.Log,
-		wire:     wire,
-		networks: networks{dir: c.Dir, machineID: c.MachineID},
-		session:  session,
-		limiter:  newLimiter(),
-		muted:    map[int32]time.Time{},
-		counts:   Counts{Answered: map[answer.Kind]uint64{}},
+		log:         c.Log,
+		wire:        wire,
+		networks:    networks{dir: c.Dir, machineID: c.MachineID},
+		attachments: attachments{dirs: c.Results, confDir: c.Dir, machineID: c.MachineID},
+		session:     session,
+		limiter:     newLimiter(),
+		muted:       map[int32]time.Time{},
+		counts:      Counts{Answered: map[answer.Kind]uint64{}},
 	}, nil
 }
 
@@ -110,42 +115,98 @@ func (r *Responder) take(f kernel.Frame, now time.Time) {
 	if link == nil {
 		return
 	}
-	reply, kind := r.guest(link, f.Bytes).Answer(f.Bytes)
+	g := r.guest(link, senderOf(f.Bytes), now)
+	if g == nil {
+		return
+	}
+	reply, kind := g.Answer(f.Bytes)
 	if kind == answer.None {
 		r.counts.Ignored++
 		r.log.Debug("not answered", "link", link.Name)
 		return
 	}
-	r.send(link, reply, kind)
+	r.send(link, g, reply, kind)
 }
 
-// guest is who asks on a link. Where nothing says which lladdr the guest has,
-// who is on the link is the guest: there is nobody else.
-func (r *Responder) guest(link *plan.Answering, frame []byte) *answer.Guest {
+// senderOf is whose NIC a frame says it is from, zero for what is no frame.
+func senderOf(frame []byte) (lladdr vmid.LLAddr) {
+	if len(frame) >= 12 {
+		copy(lladdr[:], frame[6:12])
+	}
+	return lladdr
+}
+
+// guest is who asks on a link, nil if it is nobody whom vmtap knows.
+func (r *Responder) guest(link *plan.Answering, sender vmid.LLAddr, now time.Time) *answer.Guest {
 	if err := r.networks.refresh(); err != nil {
 		r.log.Error("read the networks' configurations", "error", err)
 	}
-	if link.Guest.IsZero() && len(frame) >= 12 {
-		copy(link.Guest[:], frame[6:12])
+	if !link.Addrs.Host4.IsValid() {
+		return r.leased(link, sender, now)
 	}
-	return guestOf(link, r.networks.all[link.Network])
+	// Where nothing says which lladdr the guest has, who is on the link is the guest:
+	// there is nobody else.
+	if link.Guest.IsZero() {
+		link.Guest = sender
+	}
+	network, configured := r.networks.all[link.Network]
+	if !configured {
+		if a := r.attachment(link.HostLink, link.Guest, now); a != nil {
+			network = a.said
+		}
+	}
+	return localGuest(link, network)
 }
 
-func (r *Responder) send(link *plan.Answering, frame []byte, kind answer.Kind) {
+// leased is a guest whose link does not show its addresses: those of an IPAM
+// plugin, or of the interface that it took over.
+func (r *Responder) leased(link *plan.Answering, sender vmid.LLAddr, now time.Time) *answer.Guest {
+	a := r.attachment(link.Name, sender, now)
+	if a == nil || a.local {
+		return nil
+	}
+	var router *plan.Router
+	if a.gateway6.IsValid() {
+		found, ok, err := r.session.RouterOf(link, a.gateway6)
+		if err != nil {
+			r.log.Error("look for a guest's router", "link", link.Name, "error", err)
+		}
+		if ok {
+			router = &found
+		}
+	}
+	network, configured := r.networks.all[a.network]
+	return leasedGuest(link, a, a.settings(network, configured), router)
+}
+
+// attachment is what a runtime keeps of a guest's ADD, nil if nothing.
+func (r *Responder) attachment(link string, lladdr vmid.LLAddr, now time.Time) *attachment {
+	err := r.attachments.refresh(now)
+	a, errFind := r.attachments.find(link, lladdr)
+	if err = errors.Join(err, errFind); err != nil {
+		r.log.Error("read what runtimes keep", "error", err)
+	}
+	return a
+}
+
+func (r *Responder) send(link *plan.Answering, g *answer.Guest, frame []byte, kind answer.Kind) {
+	vm := cmp.Or(link.VMName, g.Name)
 	if err := r.wire.Send(link.Index, frame); err != nil {
-		r.counts.Failed++
-		r.log.Error("answer a guest", "link", link.Name, "vm", link.VMName, "kind", kind, "error", err)
+		r.log.Error("answer a guest", "link", link.Name, "vm", vm, "kind", kind, "error", err)
 		return
 	}
+	r.log.Info("answered", "link", link.Name, "vm", vm, "kind", kind)
 	r.counts.Answered[kind]++
-	r.log.Info("answered", "link", link.Name, "vm", link.VMName, "kind", kind)
 }
 
 // mute keeps a link's questions out for a while: read and thrown away here, they
 // would delay those of others.
 func (r *Responder) mute(index int32, now time.Time) {
 	r.muted[index] = now.Add(muteFor)
-	r.log.Warn("too many questions, the link is not listened to for a while", "ifindex", index, "for", muteFor)
+	// On a bridge these are the questions of all its ports, where they count, too.
+	if link, err := r.session.Answering(index); err == nil && link != nil {
+		r.log.Warn("too many questions, the link is not listened to for a while", "link", link.Name, "for", muteFor)
+	}
 	r.setMuted()
 	time.AfterFunc(muteFor, func() {
 		r.mu.Lock()
@@ -198,14 +259,32 @@ func (r *Responder) advertiseAll() {
 	links, err := r.session.AllAnswering()
 	if err != nil {
 		r.log.Error("look for links to advertise on", "error", err)
+	}
+	now := time.Now()
+	for _, link := range links {
+		r.advertiseOn(link, r.guest(link, vmid.LLAddr{}, now))
+	}
+	if err := r.attachments.refresh(now); err != nil {
+		r.log.Error("read what runtimes keep", "error", err)
+	}
+	for _, a := range r.attachments.leased6() {
+		for _, name := range a.links {
+			link, err := r.session.AnsweringNamed(name)
+			if err != nil {
+				r.log.Error("look up a link to advertise on", "link", name, "error", err)
+			}
+			if link != nil {
+				r.advertiseOn(link, r.leased(link, a.LLAddr, now))
+			}
+		}
+	}
+}
+
+func (r *Responder) advertiseOn(link *plan.Answering, g *answer.Guest) {
+	if g == nil || !link.Up {
 		return
 	}
-	for _, link := range links {
-		if !link.Up {
-			continue
-		}
-		if frame, kind := r.guest(link, nil).Advertise(); kind != answer.None {
-			r.send(link, frame, kind)
-		}
+	if frame, kind := g.Advertise(); kind != answer.None {
+		r.send(link, g, frame, kind)
 	}
 }

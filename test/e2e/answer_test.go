@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,14 +50,17 @@ func (n *node) tool(name, capabilities string, args ...string) *netns.Cmd {
 }
 
 // answers starts vmtapd on the node, with these files as its configurations.
-func (n *node) answers(t *testing.T, dir string) *responder {
+func (n *node) answers(t *testing.T, dir string, more ...string) *responder {
 	t.Helper()
-	return n.vmtapd(t, "-conf-dir", dir, "-verbose")
+	return n.vmtapd(t, append([]string{"-conf-dir", dir, "-verbose"}, more...)...)
 }
 
 // vmtapd starts vmtapd on the node, with the rights that docs/vmtapd.md says, and ends it with the test.
 func (n *node) vmtapd(t *testing.T, args ...string) *responder {
 	t.Helper()
+	if !slices.Contains(args, "-cache-dir") {
+		args = append(args, "-cache-dir", t.TempDir()) // nothing of this machine's
+	}
 	return begin(t, n.tool("vmtapd", ",+net_raw,+net_admin", args...))
 }
 
@@ -128,14 +132,14 @@ func udhcpc(t *testing.T, m *netns.NS) string {
 	script := filepath.Join(t.TempDir(), "script")
 	write(t, script, `#!/bin/sh
 [ "$1" = bound ] || exit 0
-env | grep -E '^(ip|mask|router|dns|domain|hostname|mtu|serverid)=' | sort
+env | grep -E '^(ip|mask|router|dns|domain|hostname|mtu|ntpsrv|serverid)=' | sort
 ip address replace $ip/$mask dev $interface
 ip route replace default via $router
 `)
 	if err := os.Chmod(script, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return m.Run(t, "busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-t", "60", "-T", "1", "-s", script)
+	return m.Run(t, "busybox", "udhcpc", "-i", "eth0", "-O", "ntpsrv", "-n", "-q", "-t", "60", "-T", "1", "-s", script)
 }
 
 // TestAnswerUdhcpc: a machine whose only program is busybox's DHCP client gets its address, and the host's ping.
@@ -186,6 +190,10 @@ for i in $(seq 600); do
 done
 sed -n 's/^DNS=//p' /run/systemd/netif/links/2 | tr ' ' '\n' | sed 's/^/nameserver /' >/etc/resolv.conf`
 
+// ipconfig is how Debian's initramfs does what ip=dhcp on the kernel's command line says.
+const ipconfig = `/usr/lib/klibc/bin/ipconfig -t 60 -c dhcp eth0
+sed -n "s/^IPV4DNS0='\(.*\)'/nameserver \1/p" /run/net-eth0.conf >/etc/resolv.conf`
+
 // TestAnswerClients has each client get the guest its address, by the router's advertisements where it is IPv6. The
 // guest's kernel and programs are told nothing else. docs/guest-addresses.md says which clients these are.
 func TestAnswerClients(t *testing.T) {
@@ -203,6 +211,7 @@ func TestAnswerClients(t *testing.T) {
 		ipv4, ipv6   bool
 	}{
 		{"dhclient -4", "dhclient -4 -1 eth0", true, false},
+		{"ipconfig", ipconfig, true, false},
 		{"dhclient -6", "dhclient -6 -1 eth0", false, true},
 		{"systemd-networkd", networkd, true, true},
 		{"dhcpcd", "dhcpcd --oneshot --waitip=4 --waitip=6 --timeout 60 eth0", true, true},

@@ -34,6 +34,21 @@ func crashEvery(t *testing.T, usual, short int) int {
 	return usual
 }
 
+// crashPart reports which scenarios are tried: every n-th from the k-th on, if VMTAP_CRASH_PART is "k/n", so that parts can
+// run side by side; else all.
+func crashPart(t *testing.T) (has func(scenario int) bool) {
+	t.Helper()
+	part := os.Getenv("VMTAP_CRASH_PART")
+	if part == "" {
+		return func(int) bool { return true }
+	}
+	var k, n int
+	if _, err := fmt.Sscanf(part, "%d/%d", &k, &n); err != nil || k < 1 || k > n {
+		t.Fatalf("VMTAP_CRASH_PART is %q, want a part such as 1/3", part)
+	}
+	return func(scenario int) bool { return scenario%n == k-1 }
+}
+
 // crashTally counts what was tried.
 type crashTally struct {
 	scenarios, calls int
@@ -72,7 +87,11 @@ func TestCrashTotal(t *testing.T) {
 	tally := &crashTally{runs: map[string]int{}}
 	at := 0 // counts over all scenarios
 	turn := func() bool { at++; return at%every == 0 }
-	for _, s := range crashScenarios() {
+	has := crashPart(t)
+	for i, s := range crashScenarios() {
+		if !has(i) {
+			continue
+		}
 		if testing.Short() && !s.ofOtherKernels() && s.name != "switch" && s.name != "host" {
 			continue // the other kernel has it
 		}

@@ -46,11 +46,16 @@ func TestQEMUGuestInRDomain(t *testing.T) {
 func bootQEMU(t *testing.T, p *pod, a *attachment, args ...string) []string {
 	t.Helper()
 	c := a.guestConfig()
-	lines := startQEMU(t, p, c.LLAddr.String(), append([]string{
+	return readyQEMU(t, startQEMU(t, p, c.LLAddr.String(), append([]string{
 		fmt.Sprintf("vmtap.addr=%s,%s", c.Addr4, c.Addr6),
 		fmt.Sprintf("vmtap.gw=%s,%s", c.Gateway4, c.Gateway6),
 		fmt.Sprintf("vmtap.mtu=%d", p.link(t, "eth0").MTU),
-	}, args...)...)
+	}, args...)...))
+}
+
+// readyQEMU waits until a guest is ready and returns what its console said.
+func readyQEMU(t *testing.T, lines <-chan string) []string {
+	t.Helper()
 	var console []string
 	timeout := time.After(15 * time.Minute) // QEMU in QEMU is slow
 	for {

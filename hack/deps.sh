@@ -30,6 +30,7 @@ declare -A package=(
 	[shellcheck]=shellcheck
 	[strace]=strace
 	[sysctl]=procps
+	[systemd-analyze]=systemd
 	[tc]=iproute2
 	[ss]=iproute2
 	[tcpdump]=tcpdump

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/vmtap/vmtap/pkg/confine"
 	"github.com/vmtap/vmtap/pkg/metrics"
@@ -13,6 +14,9 @@ import (
 	"github.com/vmtap/vmtap/pkg/order"
 	"github.com/vmtap/vmtap/pkg/respond"
 )
+
+// lookWithin is how long a look may take until the node is not well.
+const lookWithin = time.Minute
 
 // answer answers guests, and those who ask for metrics, until a signal ends it or
 // nobody keeps order any more.
@@ -92,7 +96,7 @@ func (o *options) openMetrics(r *respond.Responder, keeper *order.Child) (serve 
 	if err != nil {
 		return nil, err
 	}
-	health := func() error { return errors.Join(keeper.Err(), n.Health()) }
+	health := func() error { return errors.Join(keeper.Health(o.lookEvery+2*o.sureAfter+lookWithin), n.Health()) }
 	return func() <-chan error {
 		ended := make(chan error, 1)
 		go func() { ended <- metrics.Serve(l, n.Families, health, o.log) }()

@@ -22,8 +22,8 @@ type options struct {
 	log *slog.Logger
 }
 
-func parse(args []string) (*options, error) {
-	var o options
+// flags returns the command line's options, with their defaults.
+func (o *options) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("vmtapd", flag.ContinueOnError)
 	flags.StringVar(&o.dir, "conf-dir", "/etc/cni/net.d", "where the networks are configured")
 	flags.Var(&o.caches, "cache-dir", "where a runtime keeps what ADD returned, in a directory results; can be given\nseveral times (default "+
@@ -33,6 +33,12 @@ func parse(args []string) (*options, error) {
 	flags.DurationVar(&o.lookEvery, "look-every", 5*time.Minute, "how often the whole node is looked at, if nothing happens on it")
 	flags.DurationVar(&o.sureAfter, "sure-after", 5*time.Second, "how long something must be out of order before it is put in order")
 	flags.StringVar(&o.metrics, "metrics", "", "where to tell metrics, unix:/PATH or HOST:PORT; nowhere by default")
+	return flags
+}
+
+func parse(args []string) (*options, error) {
+	var o options
+	flags := o.flags()
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}

@@ -67,7 +67,11 @@ func (n *Node) Families() ([]Family, error) {
 func (n *Node) addDrops(census *plan.Census) {
 	drops := map[int32]uint32{}
 	for _, l := range census.Links {
-		n.dropped[l.Network] += uint64(l.Dropped - n.drops[l.Index])
+		before := n.drops[l.Index]
+		if l.Dropped < before { // it counts from 0 again
+			before = 0
+		}
+		n.dropped[l.Network] += uint64(l.Dropped - before)
 		drops[l.Index] = l.Dropped
 	}
 	n.drops = drops

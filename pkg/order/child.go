@@ -30,6 +30,7 @@ type Child struct {
 
 	mu    sync.Mutex // of all below
 	tally Tally
+	heard time.Time // when it reported last
 	ended error
 }
 
@@ -50,7 +51,7 @@ func Start(args []string) (*Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin the process that keeps order: %w", err)
 	}
-	c := &Child{stdin: stdin, done: make(chan struct{})}
+	c := &Child{stdin: stdin, done: make(chan struct{}), heard: time.Now()}
 	go func() {
 		defer close(c.done)
 		err := c.listen(stdout)
@@ -72,6 +73,7 @@ func (c *Child) listen(from io.Reader) error {
 		}
 		c.mu.Lock()
 		c.tally.add(r)
+		c.heard = time.Now()
 		c.mu.Unlock()
 	}
 	return lines.Err()
@@ -102,6 +104,19 @@ func (c *Child) Err() error {
 		return errors.New("the process that keeps order has ended")
 	}
 	return fmt.Errorf("the process that keeps order has ended: %w", c.ended)
+}
+
+// Health is an error if the child has ended, or has not reported for longer than that.
+func (c *Child) Health(longest time.Duration) error {
+	if err := c.Err(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if since := time.Since(c.heard); since > longest {
+		return fmt.Errorf("the process that keeps order has not looked for %s", since.Round(time.Second))
+	}
+	return nil
 }
 
 // Close ends the child. Of one that has ended Err says why.

@@ -42,6 +42,10 @@ type Keeper struct {
 // anew what this one cannot open any more: its lock, if its directory was removed.
 const mostFailures = 5
 
+// sayAfter is how many times SureAfter must have passed before it is said that a fault
+// cannot be mended: a call may have been at work on it.
+const sayAfter = 4
+
 // suspect is a fault that was seen.
 type suspect struct {
 	since time.Time
@@ -188,6 +192,10 @@ func (k *Keeper) act(f plan.Fault, s *suspect, now time.Time, r *Report) {
 	if err != nil {
 		k.Log.Error("cannot put in order", "kind", f.Kind, "what", f.String(), "error", err)
 		r.Errors++
+	}
+	if !mended && err == nil && !s.said && s.wait >= sayAfter*k.SureAfter {
+		k.Log.Warn("not in order, and it was not possible to change that yet", "kind", f.Kind, "what", f.String())
+		s.said = true
 	}
 	s.wait = min(2*s.wait, max(k.LookEvery, k.SureAfter))
 	s.due = now.Add(s.wait)

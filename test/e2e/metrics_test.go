@@ -163,6 +163,7 @@ func TestMetrics(t *testing.T) {
 	if built != 1 {
 		t.Errorf("%d versions: %v", built, got)
 	}
+	wantMetricsShown(t, got)
 	if before["vmtap_vms"] != 0 || before["vmtap_order_looks_total"] >= got["vmtap_order_looks_total"] {
 		t.Errorf("before: %v, after: %v", before, got)
 	}
@@ -186,4 +187,27 @@ func (n *node) vmidsIn(t *testing.T, first, last uint32) int {
 		}
 	}
 	return len(ids)
+}
+
+// wantMetricsShown demands that docs/vmtapd.md has these, and no others, with their labels.
+func wantMetricsShown(t *testing.T, got samples) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/vmtapd.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, there := map[string]string{}, map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(vmtap_[a-z_]+)` \\| ([^|]*)\\|").FindAllStringSubmatch(string(page), -1) {
+		shown[m[1]] = strings.NewReplacer("`", "", " ", "").Replace(m[2])
+	}
+	label := regexp.MustCompile(`([a-z_]+)="`)
+	for sample := range got {
+		name, rest, _ := strings.Cut(sample, "{")
+		var labels []string
+		for _, m := range label.FindAllStringSubmatch(rest, -1) {
+			labels = append(labels, m[1])
+		}
+		there[name] = strings.Join(labels, ",")
+	}
+	expect(t, "metrics of the page", shown, there)
 }

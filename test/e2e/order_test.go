@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/vmtap/vmtap/pkg/vmid"
 	"github.com/vmtap/vmtap/test/cni"
 	"github.com/vmtap/vmtap/test/netns"
 )
@@ -299,16 +300,13 @@ func TestOrderRace(t *testing.T) {
 	second := n.keeps(t, "-sure-after", "1ms", "-look-every", "2ms")
 	old := n.newMany(t, "old", interfaces, block)
 	old.start(n, cni.ADD)(t)
-	for round := range 2 {
-		fresh := n.newMany(t, fmt.Sprint("new", round, "-"), interfaces, block)
-		deleted, added := old.start(n, cni.DEL), fresh.start(n, cni.ADD)
-		deleted(t)
-		added(t)
-		fresh.wantApart(t, n)
-		fresh.start(n, cni.CHECK)(t)
-		old = fresh
-	}
-	old.start(n, cni.DEL)(t)
+	fresh := n.newMany(t, "new", interfaces, block)
+	deleted, added := old.start(n, cni.DEL), fresh.start(n, cni.ADD)
+	deleted(t)
+	added(t)
+	fresh.wantApart(t, n)
+	fresh.start(n, cni.CHECK)(t)
+	fresh.start(n, cni.DEL)(t)
 	settle(t, n.NS)
 	before.wantSame(t)
 	r.wantNothingDone(t)
@@ -320,6 +318,32 @@ func (r *responder) wantNothingDone(t *testing.T) {
 	t.Helper()
 	if got := r.log.String(); strings.Contains(got, "put in order") || strings.Contains(got, "ERROR") {
 		t.Errorf("vmtapd meddled:\n%s", got)
+	}
+}
+
+// TestOrderLocks: what a call has a lock for is left to it, for as long as it has it, though the lock's file was removed and
+// made anew since vmtapd began.
+func TestOrderLocks(t *testing.T) {
+	n := newNode(t)
+	for _, removed := range []bool{false, true} {
+		id := fmt.Sprint("p", removed)
+		a := n.newPod(t, id).add(t, "eth0", conf(createConf))
+		dead := a.gateway()
+		r := n.keeps(t)
+		if removed {
+			if err := os.Remove("/run/vmtap/lock"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		release := holdLock(t, vmid.LockOffset(id, "eth0"))
+		n.Run(t, "ip", "link", "del", a.hostLink())
+		r.looks(t, 3)
+		if !slices.Contains(n.hostLinks(t), dead) {
+			t.Errorf("removed %t: the gateway went though its attachment was locked", removed)
+		}
+		release()
+		waitFor(t, "the gateway to go", func() bool { return !slices.Contains(n.hostLinks(t), dead) })
+		r.end(t)
 	}
 }
 

@@ -31,6 +31,8 @@ install: build man ## copy the plugin to CNI_BIN, /opt/cni/bin by default, and t
 	install -D -m 755 bin/vmtap $(DESTDIR)$(CNI_BIN)/vmtap
 	install -d $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 bin/vmtapd bin/vmtapctl $(DESTDIR)$(PREFIX)/sbin/
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/sbin/|$(PREFIX)/sbin/|' conf/vmtapd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/vmtapd.service
 	cd bin && find share -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/{} \;
 
 .PHONY: lint

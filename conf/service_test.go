@@ -17,7 +17,7 @@ func TestService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const program = "/usr/local/bin/vmtapd"
+	const program = "/usr/local/sbin/vmtapd"
 	if !strings.Contains(string(text), "\nExecStart="+program+" -conf-dir /etc/cni/net.d\n") {
 		t.Errorf("it does not start %s", program)
 	}

@@ -6,7 +6,8 @@
 #
 # By default that is every package with tests under the directories below. The
 # test programs are built here, and run with -test.short since the VM is slow.
-# VMTAP_VM_RUN is passed as -test.run. Without it the package with tests named
+# VMTAP_VM_RUN is passed as -test.run. Without it a package with tests named
+# TestKernel runs those, since its others do not ask the kernel, and the package with tests named
 # TestQEMU, which boot a guest inside the VM and wait for it, runs in three parts
 # side by side: those, and two halves of the others, each with locks of its own.
 # shellcheck source=hack/lib.sh
@@ -73,8 +74,11 @@ while read -r package dir; do
 		continue
 	fi
 	# Not by grep -q, which ends before all is listed: that looks like a failure.
-	if [ -n "${VMTAP_VM_RUN:-}" ] || [ -z "$("$program" -test.list '^TestQEMU')" ]; then
-		run "$package" "$dir" "$program" "-test.run=${VMTAP_VM_RUN:-.}" >>"$script"
+	has() { [ -n "$("$program" -test.list "^$1")" ]; }
+	if [ -n "${VMTAP_VM_RUN:-}" ] || ! has TestQEMU; then
+		tests=.
+		! has TestKernel || tests='^TestKernel'
+		run "$package" "$dir" "$program" "-test.run=${VMTAP_VM_RUN:-$tests}" >>"$script"
 		continue
 	fi
 	{

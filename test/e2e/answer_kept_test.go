@@ -21,9 +21,7 @@ type libcniNode struct {
 
 func newLibcniNode(t *testing.T) *libcniNode {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	n := &libcniNode{newNode(t), t.TempDir(), t.TempDir()}
 	if err := os.Mkdir(filepath.Join(n.lib, "cni"), 0o700); err != nil {
 		t.Fatal(err)

@@ -24,9 +24,7 @@ const (
 // TestAnswerMany: guests that all start at the same moment have their addresses of both families and their router soon, with
 // no question lost. The clients ask again after a second, as others do.
 func TestAnswerMany(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	guests := 40
 	if soaks() {
 		guests = 200

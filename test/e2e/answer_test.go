@@ -197,9 +197,7 @@ sed -n "s/^IPV4DNS0='\(.*\)'/nameserver \1/p" /run/net-eth0.conf >/etc/resolv.co
 // TestAnswerClients has each client get the guest its address, by the router's advertisements where it is IPv6. The
 // guest's kernel and programs are told nothing else. docs/guest-addresses.md says which clients these are.
 func TestAnswerClients(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	page, err := os.ReadFile("../../docs/guest-addresses.md")
 	if err != nil {
 		t.Fatal(err)

@@ -88,6 +88,7 @@ func (n *node) newStreamer(t *testing.T, id, block, addr string) streamer {
 // sees it, and only in the one that is limited; with and without a switch and a
 // gateway, in each placement that has limits.
 func TestBandwidth(t *testing.T) {
+	wantsNoVRF(t)
 	for name, block := range map[string]string{
 		"without switch":    "",
 		"with gateway":      createConf,
@@ -144,6 +145,7 @@ func testQueues(t *testing.T, n *node, block string) {
 // TestBandwidthOfTwoWays: what a guest sends to the gateway and to the switch
 // at once passes at one rate.
 func TestBandwidthOfTwoWays(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	s := n.newStreamer(t, "p", limited(createConf, fromGuest), "10.1.0.1")
 	other := n.newStreamer(t, "q", createConf, "10.1.0.2")
@@ -162,6 +164,7 @@ func TestBandwidthOfTwoWays(t *testing.T) {
 // TestBandwidthCheck: CHECK passes directly after ADD, whatever the numbers
 // are, and names what is not as it should be. DEL leaves nothing.
 func TestBandwidthCheck(t *testing.T) {
+	wantsNoVRF(t)
 	for _, numbers := range [][2]uint64{
 		{8, 1},
 		{1_000_000, 1<<32 - 1}, // as containerd sends it
@@ -212,6 +215,7 @@ func TestBandwidthCheck(t *testing.T) {
 
 // TestBandwidthRefused: what makes no sense is refused before anything is made.
 func TestBandwidthRefused(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	p := n.newPod(t, "p")
 	before := takeAll(t, n.NS, p.NS)

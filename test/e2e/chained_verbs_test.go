@@ -11,6 +11,7 @@ import (
 
 // TestChainedRefuses: what cannot be taken over, before anything is changed.
 func TestChainedRefuses(t *testing.T) {
+	wantsNoVRF(t)
 	for _, c := range []struct {
 		name  string
 		block string
@@ -50,6 +51,7 @@ func TestChainedRefuses(t *testing.T) {
 
 // TestChainedTwice: an attachment exists once.
 func TestChainedTwice(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	p := n.newPod(t, "p")
 	call, _, _ := p.addEarlier(t, "ptp", chainedConf)
@@ -66,6 +68,7 @@ func TestChainedTwice(t *testing.T) {
 
 // TestChainedCheck: CHECK names what was changed by hand.
 func TestChainedCheck(t *testing.T) {
+	wantsNoVRF(t)
 	for do, words := range map[string][]string{
 		"ip link del tap0":                                                   {"tap tap0", "missing in the pod's namespace"},
 		"ip link set tap0 down":                                              {"tap tap0", "up is off"},
@@ -100,6 +103,7 @@ func TestChainedCheck(t *testing.T) {
 
 // TestChainedDel: DEL takes away its own and nothing else.
 func TestChainedDel(t *testing.T) {
+	wantsNoVRF(t)
 	for _, c := range []struct {
 		name  string
 		alter func(t *testing.T, p *pod, call *cni.Call)
@@ -139,6 +143,7 @@ func TestChainedDel(t *testing.T) {
 
 // TestChainedStatus: nothing on the node can be missing but tun.
 func TestChainedStatus(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	if fault := n.Status(t, cni.Call{Conf: strings.Replace(conf(chainedConf), "1.0.0", "1.1.0", 1)}); fault != nil {
 		t.Error(fault)
@@ -148,6 +153,7 @@ func TestChainedStatus(t *testing.T) {
 // TestChainedAddresses: an earlier result without addresses, or with those of
 // other interfaces, gives the guest none.
 func TestChainedAddresses(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	p := n.newPod(t, "p")
 	call, _, _ := p.addEarlier(t, "ptp", chainedConf)

@@ -26,6 +26,7 @@ const maxCalls = 400
 // sched_yield until threads have stopped, and futex. clock_gettime is a system call
 // where the kernel trusts no clock, as in the test VM, and theirs, too.
 func TestCost(t *testing.T) {
+	wantsNoVRF(t)
 	t.Setenv("GOMAXPROCS", "2")              // a machine with more processors has more threads
 	t.Setenv("GODEBUG", "asyncpreemptoff=1") // a slow one interrupts them more often
 	node, first, pod := netns.New(t), netns.New(t), netns.New(t)

@@ -17,6 +17,7 @@ import (
 // TestCtlGC: vmtapctl gc says what is left of attachments that no runtime has, and removes it when told so: halves, and whole
 // ones, but nothing of a container that a runtime lists.
 func TestCtlGC(t *testing.T) {
+	wantsNoVRF(t)
 	n := newCacheNode(t)
 	all := func() string { return strings.Join(n.hostLinks(t), " ") }
 
@@ -62,6 +63,7 @@ func TestCtlGC(t *testing.T) {
 // TestCtlGCRefuses: without knowing what runtimes have, nothing is removed; nor is a whole attachment while it may be that
 // its ADD is not through.
 func TestCtlGCRefuses(t *testing.T) {
+	wantsNoVRF(t)
 	n := newCacheNode(t)
 	b := n.newPod(t, "b").add(t, "eth0", hostConf)
 	about := "b@eth0: no runtime lists it"

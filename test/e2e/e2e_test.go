@@ -68,6 +68,14 @@ func (p *pod) call(ifName, conf string) cni.Call {
 	return cni.Call{ContainerID: p.id, IfName: ifName, Netns: p.Path(), Conf: conf}
 }
 
+// wantsNoVRF skips a test in the test VM, which is slow, since the other kernel has it.
+func wantsNoVRF(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("the test VM is slow, and this wants no VRF")
+	}
+}
+
 // attachment is one that was added.
 type attachment struct {
 	t    *testing.T

@@ -171,9 +171,7 @@ func allRivals() map[string]rivals {
 // back, at the steps that matter. Whatever the order, an ADD that succeeded has
 // made all that CHECK wants, no two share an address, and DEL leaves nothing.
 func TestTwoAtOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	for name, r := range allRivals() {
 		for _, unlocked := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, locks %t", name, !unlocked), func(t *testing.T) { r.test(t, unlocked) })
@@ -443,9 +441,7 @@ func TestGCMeetsReplacement(t *testing.T) {
 // so that one or both make it forward. Each link forwards as its own
 // configuration says.
 func TestForwardAtOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	for _, forward := range [][2]bool{{true, true}, {false, true}, {true, false}} {
 		t.Run(fmt.Sprintf("forward %t and %t", forward[0], forward[1]), func(t *testing.T) {
 			n := newNode(t)

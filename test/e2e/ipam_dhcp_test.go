@@ -84,6 +84,7 @@ func runBeside(t *testing.T, cmd *netns.Cmd) (said func() string) {
 // switch. The server hears of its release at DEL, and when ADD fails: the links
 // still stand then.
 func TestIPAMDHCP(t *testing.T) {
+	wantsNoVRF(t)
 	n := newDHCPSwitch(t)
 	p, q := n.newPod(t, "p"), n.newPod(t, "q")
 	a := p.add(t, "eth0", conf(n.block))
@@ -117,6 +118,7 @@ func released(wire, pod string) bool {
 
 // TestIPAMDHCPBehindTap is refused: the daemon would not be heard.
 func TestIPAMDHCPBehindTap(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	for _, block := range []string{``, `"placement": "host", `} {
 		_, fault := n.Add(t, n.newPod(t, "p").call("eth0", conf(block+onBridge("bridge0", `{"type": "dhcp"}`))))

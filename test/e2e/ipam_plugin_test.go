@@ -17,6 +17,7 @@ import (
 // can have is an error that says so, in one line. The plugin's DEL follows, and
 // nothing is left.
 func TestIPAMPluginMisbehaves(t *testing.T) {
+	wantsNoVRF(t)
 	address := func(s string) string { return `echo '{"ips": [{"address": ` + s + `}]}'` }
 	const good = `"10.1.0.5/24"`
 	for _, c := range []struct {
@@ -86,6 +87,7 @@ func TestIPAMPluginMisbehaves(t *testing.T) {
 // TestIPAMPluginGets: the plugin gets all of the configuration as it came, and
 // all of the environment.
 func TestIPAMPluginGets(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	f := n.newFake(t, `cat >$dir/$CNI_COMMAND.stdin; env >$dir/$CNI_COMMAND.env; `+give)
 	t.Setenv("SOMETHING", "else = more")
@@ -113,6 +115,7 @@ func TestIPAMPluginGets(t *testing.T) {
 // TestIPAMPluginIgnoresRequest: addresses that were asked for and not given,
 // and a route without any gateway, fail ADD.
 func TestIPAMPluginIgnoresRequest(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	f := n.newFake(t, give)
 	for members, words := range map[string][]string{
@@ -130,6 +133,7 @@ func TestIPAMPluginIgnoresRequest(t *testing.T) {
 
 // TestIPAMPluginStderr goes to the plugin's own.
 func TestIPAMPluginStderr(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	f := n.newFake(t, "echo words of $CNI_COMMAND >&2; "+give)
 	log := filepath.Join(f.dir, "log")
@@ -141,6 +145,7 @@ func TestIPAMPluginStderr(t *testing.T) {
 // TestIPAMPluginHangs: as long as the runtime waits. When it kills ADD, the
 // plugin dies too; a DEL then cleans up and lets the plugin give back.
 func TestIPAMPluginHangs(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	f := n.newFake(t, `[ $CNI_COMMAND = ADD ] || exit 0; echo $PPID $$ >$dir/new; mv $dir/new $dir/pids; exec sleep 1000`)
 	p := n.newPod(t, "p")
@@ -192,6 +197,7 @@ func parentOf(t *testing.T, pid int) int {
 // TestIPAMPluginMissing: nothing is changed. DEL deletes the links all the
 // same, and then says what it could not do.
 func TestIPAMPluginMissing(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	p := n.newPod(t, "p")
 	before := takeAll(t, n.NS, p.NS)

@@ -38,6 +38,7 @@ func (n *node) beside(command string, call cni.Call) (fault <-chan *cni.Error) {
 // A DEL of the same one, as after a runtime gave up, waits, and then takes away
 // what ADD made.
 func TestIPAMPluginSlow(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	f := n.newFake(t, `[ $CNI_COMMAND = ADD ] && until [ -e $dir/go ]; do sleep 0.01; done; `+give)
 	p := n.newPod(t, "p")

@@ -15,6 +15,7 @@ import (
 // newIPAMNode is a node with the reference IPAM plugins.
 func newIPAMNode(t *testing.T) *node {
 	t.Helper()
+	wantsNoVRF(t)
 	n := newNode(t)
 	n.Plugin.Path = strings.Join([]string{filepath.Dir(n.Bin), cni.Reference(t, source, "host-local"), cni.Reference(t, source, "static")}, ":")
 	return n

@@ -45,9 +45,7 @@ func TestHostilePod(t *testing.T) {
 // TestHostilePodOfTwo: a pod puts the links of one interface into the group of
 // another, and so has them deleted with it. It harms itself alone.
 func TestHostilePodOfTwo(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	w := newCrashWorld(t, crashScenario{name: "two", block: createConf})
 	a, identity := w.add("p")
 	b := w.p.add(t, "net1", conf(createConf))

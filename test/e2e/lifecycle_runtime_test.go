@@ -205,9 +205,7 @@ func TestSandboxesOverlap(t *testing.T) {
 // another container id. With a DEL between, or a GC, the VM gets what it would have
 // got; and with a vmid that it must have it gets none but that.
 func TestADDRetried(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	n := newNode(t)
 	want := identityOf(n.newPod(t, "p0").addNamed(t, "web", switchConf))
 	fixed := extended(switchConf, `"vmid": {"probe": false}`)

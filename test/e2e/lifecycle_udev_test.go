@@ -119,6 +119,7 @@ func (m *macWriter) wrote(t *testing.T, ns *netns.NS, last string) []string {
 // leaves those alone that vmtap makes with one. Whoever does not: ADD ends with the
 // address that it tells of, or CHECK names the other one.
 func TestWriterOfMACs(t *testing.T) {
+	wantsNoVRF(t)
 	for i, c := range []struct {
 		name, block string
 		inPod       bool

@@ -80,9 +80,7 @@ func (m *many) names() (names []string) {
 // TestManyAtOnce: 64 ADDs at once, 64 CHECKs, then 64 DELs and 64 other ADDs and
 // a GC. Nothing fails, no two have one address, and in the end nothing is left.
 func TestManyAtOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	const interfaces = 64
 	n := newNode(t)
 	// So few vmids that many VMs prefer one that is taken.

@@ -93,6 +93,7 @@ func scrape(t *testing.T, socket string) samples {
 
 // TestMetrics: each number is that of a situation that was made.
 func TestMetrics(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	dir, socket := t.TempDir(), filepath.Join(t.TempDir(), "s")
 	write(t, filepath.Join(dir, "10.conflist"), `{"cniVersion": "1.0.0", "name": "vmnet", "plugins": [{"type": "vmtap", `+createConf+`, "vmid": {"range": "1-100"}}]}`)

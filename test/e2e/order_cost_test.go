@@ -58,9 +58,7 @@ func (r *responder) usage(t *testing.T) (u usage) {
 // TestOrderCost: with 1,000 interfaces vmtapd needs a few MiB more than with none, and no processor while nothing happens.
 // What a look costs is bounded.
 func TestOrderCost(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	n := newNode(t)
 	p := n.newPod(t, "p")
 	rest := []string{"-sure-after", "100ms", "-look-every", "1h"}

@@ -145,9 +145,7 @@ func (r *responder) looks(t *testing.T, times int) {
 // TestOrderKilledAdd: an ADD that was killed, at one step or another, leaves nothing, though nobody calls DEL. One that
 // was as good as over leaves a whole attachment, which stays.
 func TestOrderKilledAdd(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	for name, block := range map[string]string{"pod": inSets(createConf, "web"), "host": `"placement": "host", ` + createConf} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
@@ -230,9 +228,7 @@ func TestOrderLeavesAlone(t *testing.T) {
 // TestOrderMeetsCalls: what an ADD or a DEL is just making or deleting is left to it, however long it takes, at each of
 // some steps.
 func TestOrderMeetsCalls(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	for name, block := range map[string]string{"pod": inSets(createConf, "web"), "host": `"placement": "host", ` + createConf} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
@@ -288,9 +284,7 @@ func (n *node) del(t *testing.T, call cni.Call) {
 // TestOrderRace: 16 VMs come and go at once while order is kept as fast as it can be. None is harmed, and in the end
 // nothing is left, and nothing was put in order.
 func TestOrderRace(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	const interfaces = 16
 	n := newNode(t)
 	block := conf(inSets(createConf, "web") + fmt.Sprintf(`, "vmid": {"range": "1-%d"}`, 2*interfaces))

@@ -10,9 +10,7 @@ import (
 // under QEMU. Each is asked when it boots whom it reaches of those that run
 // already.
 func TestQEMUGroups(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	const metadata = "169.254.169.254"
 	for name, c := range map[string]struct {
 		policies []string

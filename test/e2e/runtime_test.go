@@ -29,6 +29,7 @@ const onHost = "VMTAP_TEST_ON_HOST"
 // /var/lib, where libcni keeps results, is its own.
 func asRuntime(t *testing.T, test func(t *testing.T, h *host)) {
 	t.Helper()
+	wantsNoVRF(t)
 	for _, version := range specVersions() {
 		ok := t.Run(version, func(t *testing.T) {
 			if os.Getenv(onHost) != "" {

@@ -68,9 +68,7 @@ const ports = 1023
 // says so, and ADD, whatever came between; one DEL makes room for one ADD. Where
 // tests are to be quick the most of the ports are others'.
 func TestScaleOfSwitch(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	n := newNode(t)
 	config := conf(`"switch": "br0", "local": true, "mtu": 1500`)
 	status := func() *cni.Error {
@@ -120,9 +118,7 @@ func TestScaleOfSwitch(t *testing.T) {
 // TestScaleOfNode: 5,000 local interfaces without a switch. The last ADD and its CHECK
 // pass, and take the same calls of the system and the same messages as the first.
 func TestScaleOfNode(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	vms := 5000
 	if !soaks() {
 		vms = 40
@@ -169,9 +165,7 @@ func TestScaleOfNode(t *testing.T) {
 // TestScaleOfVM: a VM has 127 local interfaces, numbers 0 to 126. One more is
 // refused, and one that goes makes room for one, which gets its number.
 func TestScaleOfVM(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	most, local := plan.MaxIdx+1, ""
 	if !soaks() {
 		most, local = 7, `"local": {"bits": 4}` // 2^(bits-1) - 1

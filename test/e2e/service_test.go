@@ -53,9 +53,7 @@ func allowedCalls(t *testing.T, unit string) map[string]bool {
 
 // TestServiceSystemCalls: what both processes of vmtapd do at work, the unit lets them do.
 func TestServiceSystemCalls(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
+	wantsNoVRF(t)
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		t.Skip("there is no systemd-analyze here")
 	}

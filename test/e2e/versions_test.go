@@ -16,6 +16,7 @@ import (
 // configuration's version and converts to every other one; verbs that the
 // version does not have are code 1.
 func TestVersions(t *testing.T) {
+	wantsNoVRF(t)
 	for _, version := range config.Versions() {
 		t.Run(version, func(t *testing.T) {
 			n := newNode(t)
@@ -73,6 +74,7 @@ func TestVersions(t *testing.T) {
 
 // TestVersionsTold: VERSION names the versions that Parse takes.
 func TestVersionsTold(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	stdout, fault := n.Version(t, cni.Call{Conf: `{"cniVersion": "1.1.0"}`})
 	if fault != nil {

@@ -144,6 +144,7 @@ ip route replace default via $router
 
 // TestAnswerUdhcpc: a machine whose only program is busybox's DHCP client gets its address, and the host's ping.
 func TestAnswerUdhcpc(t *testing.T) {
+	wantsNoVRF(t)
 	for name, block := range map[string]string{"pod": "", "switch": createConf, "host": `"placement": "host"`, "host, switch": createConf + `, "placement": "host"`, "no guard": `"guard": false`} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
@@ -255,6 +256,7 @@ func (a *attachment) askUdhcpc(m *netns.NS) time.Duration {
 // TestAnswerRestarted: whether vmtapd comes after the VM, is killed and comes again, or runs twice, a guest is answered.
 // It gave up all rights before it answered.
 func TestAnswerRestarted(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	p := n.newPod(t, "p")
 	a := p.add(t, "eth0", conf(createConf))
@@ -285,6 +287,7 @@ func TestAnswerRestarted(t *testing.T) {
 // TestAnswerChanged: a network that is configured after vmtapd began, in a directory that was not there, is known, and so
 // is each change. A guest that is not there to be told, because its interface is down, is not an error.
 func TestAnswerChanged(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	dir := filepath.Join(t.TempDir(), "net.d")
 	n.newPod(t, "down").add(t, "eth0", conf(`"up": false`))

@@ -157,6 +157,7 @@ func chainedBlocks() map[string]string {
 // TestChainTuning: what tuning changes of CNI_IFNAME stays, and CHECK of both
 // passes; what was not changed by it is missed.
 func TestChainTuning(t *testing.T) {
+	wantsNoVRF(t)
 	const mac = "02:00:00:00:00:77"
 	tuning := fmt.Sprintf(`{"type": "tuning", "mac": %q, "mtu": 1400, "promisc": true, "allmulti": true, "txQLen": 500, "sysctl": {"net.core.somaxconn": "500"}, "dataDir": %q}`, mac, t.TempDir())
 	for name, block := range chainedBlocks() {
@@ -197,6 +198,7 @@ func TestChainTuning(t *testing.T) {
 // TestChainTuningLocked: a guest that is locked to its lladdr is cut off by one
 // that tuning gives it. CHECK says so and what to do.
 func TestChainTuningLocked(t *testing.T) {
+	wantsNoVRF(t)
 	const mac = "02:00:00:00:00:77"
 	n := newNode(t)
 	p := n.newPod(t, "p")
@@ -214,6 +216,7 @@ func TestChainTuningLocked(t *testing.T) {
 // TestChainFirewall: firewall lets what a guest begins through a host that
 // drops what it forwards.
 func TestChainFirewall(t *testing.T) {
+	wantsNoVRF(t)
 	for name, block := range chainedBlocks() {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
@@ -261,6 +264,7 @@ func (a *attachment) isVM() bool {
 // TestChainPortmap: a port of the host reaches the guest, over UDP a VM and
 // over TCP a pod that is none, on both families, and no more after DEL.
 func TestChainPortmap(t *testing.T) {
+	wantsNoVRF(t)
 	for name, block := range chainedBlocks() {
 		for _, backend := range []string{"iptables", "nftables"} {
 			t.Run(name+" "+backend, func(t *testing.T) {
@@ -321,6 +325,7 @@ func (p *pod) wantEcho(t *testing.T, host string, vm bool) {
 // Where it has none its ADD fails, and where vmtap's filters could be beside
 // its own CHECK says so.
 func TestChainBandwidth(t *testing.T) {
+	wantsNoVRF(t)
 	bandwidth := `{"type": "bandwidth", "ingressRate": 1000000, "ingressBurst": 1000000, "egressRate": 1000000, "egressBurst": 1000000}`
 	for name, c := range map[string]struct{ block, add, check string }{
 		"a tap":            {blockOf(`"local": true`), "bandwidth: ", ""},

@@ -11,6 +11,7 @@ import (
 // TestCrashBlocked kills ADD and DEL while they wait for a lock that somebody else holds: nothing else that they do
 // waits for others. The locks are the attachment's, the VM's and that of claims.
 func TestCrashBlocked(t *testing.T) {
+	wantsNoVRF(t)
 	for _, s := range orphanScenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			w := newCrashWorld(t, s)

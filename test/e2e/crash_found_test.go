@@ -11,6 +11,7 @@ import (
 
 // TestCrashFound has what TestCrashTotal found, of which it tries only some in a short run.
 func TestCrashFound(t *testing.T) {
+	wantsNoVRF(t)
 	refused := func(message string) func(cni.Step) cni.Fault {
 		return func(s cni.Step) cni.Fault { return cni.Fault{Message: slices.Index(s.Messages, message) + 1} }
 	}

@@ -62,6 +62,7 @@ func wantOwnFiles(t *testing.T, steps []cni.Step) {
 
 // TestCallGroups: a process that a call's left behind is seen for as long as it lives.
 func TestCallGroups(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	var g callGroups
 	p := n.Wrap("sh", "-c", `sleep 1000 >/dev/null 2>&1 & exec "$0"`)

@@ -40,6 +40,7 @@ var unread = map[string]struct {
 
 // TestCrashOutput: an ADD whose result nobody gets leaves nothing, or what DEL deletes; a DEL needs no output.
 func TestCrashOutput(t *testing.T) {
+	wantsNoVRF(t)
 	// What needs more of the kernel makes no difference.
 	scenarios := slices.DeleteFunc(crashScenarios(), func(s crashScenario) bool {
 		return s.ofOtherKernels() || s.fresh && testing.Short()

@@ -14,6 +14,7 @@ import (
 // TestFirewallContradicts: networks with one prefix must agree. The first one's
 // guests keep what they have.
 func TestFirewallContradicts(t *testing.T) {
+	wantsNoVRF(t)
 	for _, c := range []struct {
 		name, first, second string
 		words               []string // nil: they agree
@@ -67,6 +68,7 @@ func TestFirewallContradicts(t *testing.T) {
 // TestFirewallContradictsAtOnce: of two networks that contradict each other and
 // begin at once, never both have guests.
 func TestFirewallContradictsAtOnce(t *testing.T) {
+	wantsNoVRF(t)
 	for round := range 5 {
 		n := newNode(t)
 		calls := []cni.Call{

@@ -45,6 +45,7 @@ func nftOf(t *testing.T, confs ...string) string {
 // TestFirewallTable: what vmtap writes is what nft makes of what plan prints,
 // for each of its parts. It is there once, stays after DEL, and is nowhere else.
 func TestFirewallTable(t *testing.T) {
+	wantsNoVRF(t)
 	for _, confs := range [][]string{
 		{conf(`"ipMasq": true`)},
 		{conf(`"hostAccess": "icmp"`)},
@@ -87,6 +88,7 @@ const operators = `table inet filter {
 
 // TestNoFirewall: who wants nothing gets no table.
 func TestNoFirewall(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	n.newPod(t, "p").add(t, "eth0", switchConf)
 	expect(t, "tables", n.Run(t, "nft", "list", "ruleset"), "")
@@ -95,6 +97,7 @@ func TestNoFirewall(t *testing.T) {
 // TestFirewallMended: CHECK names what is not as it was made, and the next ADD
 // makes the table anew.
 func TestFirewallMended(t *testing.T) {
+	wantsNoVRF(t)
 	for _, c := range []struct {
 		damage string
 		words  []string
@@ -132,6 +135,7 @@ func sortedLines(s string) []string { return slices.Sorted(strings.Lines(s)) }
 // TestFirewallChanged: a network's new settings hold for all of its guests,
 // from the next ADD on.
 func TestFirewallChanged(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	old := n.newPod(t, "old").add(t, "eth0", conf(limits))
 	for i, block := range []string{`"hostAccess": "icmp"`, `"ipMasq": true`, ``, limits + `, "local": {"prefix": "100.64.0.0/12"}`, limits} {
@@ -148,6 +152,7 @@ func TestFirewallChanged(t *testing.T) {
 
 // TestFirewallAtOnce: first ADDs at once, while others write rules, too.
 func TestFirewallAtOnce(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	stop, done := make(chan struct{}), make(chan error)
 	go func() {
@@ -175,6 +180,7 @@ func TestFirewallAtOnce(t *testing.T) {
 // TestNoNFTables: on a kernel without nftables who wants nothing of it gets an
 // interface, and who wants something is told.
 func TestNoNFTables(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	var last cni.Step // of those that open a socket: that of nftables comes after the routes'
 	for _, s := range stepsOf(t, n, localConf) {
@@ -195,6 +201,7 @@ func TestNoNFTables(t *testing.T) {
 
 // TestStatusNoNFTables: STATUS says so before.
 func TestStatusNoNFTables(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	call := statusConf(limits)
 	traced, trace := n.Traced()

@@ -29,6 +29,7 @@ func (n *node) leaveMember(t *testing.T, block string) (cni.Call, string) {
 // TestGroupsLeft: what a link that vanished left in sets goes with the next
 // operation on its name.
 func TestGroupsLeft(t *testing.T) {
+	wantsNoVRF(t)
 	as5 := func(n *node, t *testing.T, block string) *attachment {
 		t.Helper()
 		call := n.newPod(t, "next").call("eth0", confOf("other", block))
@@ -64,6 +65,7 @@ func TestGroupsLeft(t *testing.T) {
 // TestGroupsOfOthersStay: DEL and GC take out nobody whose link is there, its
 // gateway deleted by hand included.
 func TestGroupsOfOthersStay(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	n.newPod(t, "stays").add(t, "eth0", conf(inSets(createConf, "web")))
 	halved := n.newPod(t, "halved").add(t, "eth0", conf(inSets(createConf, "web")))
@@ -78,6 +80,7 @@ func TestGroupsOfOthersStay(t *testing.T) {
 // TestDelWithoutGroups: DEL of an interface that is in no set asks nothing of
 // nftables.
 func TestDelWithoutGroups(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	n.newPod(t, "member").add(t, "eth0", conf(inSets("", "web")))
 	a := n.newPod(t, "p").add(t, "eth0", conf(`"group": "web"`))

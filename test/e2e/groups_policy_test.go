@@ -93,6 +93,7 @@ func knownBy() map[string]string {
 // link and with the gateway as the layer 3 link. The rules are loaded before
 // there are guests.
 func TestGroupPolicy(t *testing.T) {
+	wantsNoVRF(t)
 	for heading, block := range knownBy() {
 		for name, more := range map[string]string{"local": "", "switch": createConf + ", ", "host": `"placement": "host", `} {
 			t.Run(heading+", "+name, func(t *testing.T) {
@@ -111,6 +112,7 @@ func TestGroupPolicy(t *testing.T) {
 
 // TestGroupTenants: guests of a tenant reach each other only.
 func TestGroupTenants(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	n.policy(t, "Tenants apart")
 	guests := map[string]member{}
@@ -123,6 +125,7 @@ func TestGroupTenants(t *testing.T) {
 // TestGroupMetadata: only admin reaches the metadata address, on the host and
 // behind it. All reach another one there.
 func TestGroupMetadata(t *testing.T) {
+	wantsNoVRF(t)
 	const metadata, beside = "169.254.169.254", "169.254.169.253"
 	for name, prepare := range map[string]func(t *testing.T, n *node){
 		"on the host": func(t *testing.T, n *node) {
@@ -149,6 +152,7 @@ func TestGroupMetadata(t *testing.T) {
 
 // TestGroupPolicyOnSwitch: the same between ports of a switch.
 func TestGroupPolicyOnSwitch(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	n.policy(t, "On a switch")
 	guests := map[string]member{}
@@ -165,6 +169,7 @@ func TestGroupPolicyOnSwitch(t *testing.T) {
 
 // TestGroupAltNames: ip and tc take the altnames of groups.
 func TestGroupAltNames(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	a := n.newPod(t, "p").add(t, "eth0", conf(createConf+`, "group": ["web", "db"], "groups": {"web": 101}`))
 	n.newPod(t, "q").add(t, "eth0", conf(createConf+`, "group": ["db"]`))

@@ -74,6 +74,7 @@ func (n *node) wantMembers(t *testing.T, when string, want ...string) {
 // TestGroupSets: in which sets which link of an interface stands, from ADD to
 // DEL, and that nft reads what is written.
 func TestGroupSets(t *testing.T) {
+	wantsNoVRF(t)
 	for name, c := range map[string]struct {
 		block string
 		want  []string // HOST and GATEWAY stand for the names
@@ -112,6 +113,7 @@ func TestGroupSets(t *testing.T) {
 
 // TestNoGroupSets: who wants no sets gets no table.
 func TestNoGroupSets(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	n.newPod(t, "p").add(t, "eth0", conf(createConf+`, "group": ["web"]`)).del()
 	n.newPod(t, "q").add(t, "eth0", conf(`"groupSets": true`)).del()
@@ -121,6 +123,7 @@ func TestNoGroupSets(t *testing.T) {
 // TestManyGroups: an interface can be in 32, with every character that a
 // group's name can have.
 func TestManyGroups(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	groups := []string{"-", "_", "A-z_0-9x", "7up", "abcdefghijklmno"}
 	for len(groups) < 32 {
@@ -143,6 +146,7 @@ func TestManyGroups(t *testing.T) {
 
 // TestGroupSetsAtOnce: ADDs, and then DELs and GC, at once.
 func TestGroupSetsAtOnce(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	results := n.addAtOnce(t, 8, conf(inSets(createConf, "web")))
 	var want []string
@@ -179,6 +183,7 @@ func TestGroupSetsAtOnce(t *testing.T) {
 // TestOperatorsChainsStay: whatever vmtap mends in its table, what an operator
 // has in it stays.
 func TestOperatorsChainsStay(t *testing.T) {
+	wantsNoVRF(t)
 	const theirs = `table inet vmtap {
 	set group_web {
 		type ifname
@@ -230,6 +235,7 @@ func TestOperatorsChainsStay(t *testing.T) {
 // TestOperatorsChainInTheWay: a chain of an operator's that has one of vmtap's
 // names is not taken for vmtap's, nor over.
 func TestOperatorsChainInTheWay(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	n.Run(t, "nft", "add table inet vmtap; add chain inet vmtap input { type filter hook input priority 10; policy drop; }; add rule inet vmtap input iifname lo accept")
 	before := n.Run(t, "nft", "list", "chain", "inet", "vmtap", "input")
@@ -242,6 +248,7 @@ func TestOperatorsChainInTheWay(t *testing.T) {
 // TestGroupSetOfAnotherKind: ADD says what is wrong with a set, and leaves
 // nothing.
 func TestGroupSetOfAnotherKind(t *testing.T) {
+	wantsNoVRF(t)
 	for _, kind := range []string{"type ifname; flags interval;", "type ipv4_addr;", "type ifname; timeout 1h;"} {
 		n := newNode(t)
 		n.Run(t, "nft", "add table inet vmtap; add set inet vmtap group_web { "+kind+" }")
@@ -254,6 +261,7 @@ func TestGroupSetOfAnotherKind(t *testing.T) {
 
 // TestGroupSetsFlushed: the next ADD puts everybody back, whatever its network.
 func TestGroupSetsFlushed(t *testing.T) {
+	wantsNoVRF(t)
 	for _, damage := range []string{"flush ruleset", "delete table inet vmtap; delete table bridge vmtap; add table inet vmtap; add set inet vmtap group_web { type ifname; }"} {
 		t.Run(damage, func(t *testing.T) {
 			n := newNode(t)
@@ -273,6 +281,7 @@ func TestGroupSetsFlushed(t *testing.T) {
 
 // TestGroupSetsWithoutNFTables: ADD and STATUS say so.
 func TestGroupSetsWithoutNFTables(t *testing.T) {
+	wantsNoVRF(t)
 	n := newNode(t)
 	// A bridge port: nothing else asks nftables before.
 	block := inSets(`"switch": {"interface": "bridge0", "create": true}`, "web")

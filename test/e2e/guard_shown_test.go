@@ -14,6 +14,7 @@ import (
 // "The guest gets nothing" beside a guest that uses another lladdr. What they
 // show has the form that the page shows.
 func TestGuestGetsNothingShown(t *testing.T) {
+	wantsNoVRF(t)
 	page, err := os.ReadFile("../../docs/isolation.md")
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 // TestListNamesSchema: the CNI library passes over the key with which a list
 // names its JSON schema, and the plugin gets none of it.
 func TestListNamesSchema(t *testing.T) {
+	wantsNoVRF(t)
 	cnitool, err := exec.Command("../../hack/gotool.sh", "cnitool").Output()
 	if err != nil {
 		t.Fatalf("cnitool: %v", err)

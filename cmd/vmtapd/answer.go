@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/vmtap/vmtap/pkg/confine"
@@ -21,11 +20,11 @@ const lookWithin = time.Minute
 // answer answers guests, and those who ask for metrics, until a signal ends it or
 // nobody keeps order any more.
 func (o *options) answer(keeper *order.Child, stop <-chan os.Signal) error {
-	id, err := os.ReadFile("/etc/machine-id")
+	id, err := netconf.MachineID()
 	if err != nil {
 		o.log.Warn("prefix6 auto cannot be used", "error", err)
 	}
-	r, err := respond.Open(respond.Config{Dir: o.dir, Results: o.results(), MachineID: strings.TrimSpace(string(id)), Log: o.log})
+	r, err := respond.Open(respond.Config{Dir: o.dir, Results: o.results(), MachineID: id, Log: o.log})
 	if err != nil {
 		return err
 	}

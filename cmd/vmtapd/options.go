@@ -58,11 +58,7 @@ func parse(args []string) (*options, error) {
 
 // results are the directories in which runtimes keep what ADD returned.
 func (o *options) results() (all []string) {
-	caches := o.caches
-	if len(caches) == 0 {
-		caches = list{netconf.CacheDir, filepath.Join(netconf.CacheDir, "multus")}
-	}
-	for _, dir := range caches {
+	for _, dir := range netconf.Caches(o.caches) {
 		all = append(all, filepath.Join(dir, "results"))
 	}
 	return all

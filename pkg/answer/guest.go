@@ -16,7 +16,7 @@ type Guest struct {
 	Router4 netip.Addr   // the default router, invalid for none
 	Addr6   netip.Prefix // the guest's, invalid without IPv6
 	Server6 netip.Addr   // who answers, a link-local address
-	Router6 netip.Addr   // the default router by an address that is no link-local one, invalid for none
+	Router6 netip.Addr   // the default router as the network names it, invalid for none
 	Name    string       // its host name, "" for none
 	Network
 }

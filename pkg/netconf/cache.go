@@ -15,6 +15,15 @@ import (
 // told another place.
 const CacheDir = "/var/lib/cni"
 
+// Caches returns the cache directories of a node's runtimes: those that were named,
+// else CacheDir and Multus's in it.
+func Caches(named []string) []string {
+	if len(named) > 0 {
+		return named
+	}
+	return []string{CacheDir, filepath.Join(CacheDir, "multus")}
+}
+
 // Cached is an attachment as libcni noted it after its ADD: runtimes have it, as
 // far as they know.
 type Cached struct {

@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -23,7 +24,7 @@ type attachment struct {
 	// The guest as the result has it, without what its link says: Gateway, Server6
 	// and MTU.
 	answer.Guest
-	gateway6 netip.Addr // as the result has it
+	gateway4, gateway6 netip.Addr // as the result has them
 
 	links   []string // in the host's namespace
 	local   bool     // its link shows its addresses
@@ -130,10 +131,8 @@ func (a *attachment) takeAddr(ip *types100.IPConfig) {
 	switch addr, gateway = addr.Unmap(), gateway.Unmap(); {
 	case !ok:
 	case addr.Is4() && !a.Addr4.IsValid():
-		a.Addr4, a.Server4 = netip.PrefixFrom(addr, bits), gateway
-		if !gateway.IsValid() {
-			a.Server4 = dummyServer()
-		}
+		a.Addr4, a.gateway4 = netip.PrefixFrom(addr, bits), gateway
+		a.Server4 = cmp.Or(gateway, dummyServer())
 	case addr.Is6() && !a.Addr6.IsValid():
 		a.Addr6, a.gateway6 = netip.PrefixFrom(addr, bits), gateway
 	}
@@ -142,10 +141,6 @@ func (a *attachment) takeAddr(ip *types100.IPConfig) {
 // takeRoutes takes the result's routes. The gateway is the default router if a
 // default route goes by it, or if there are no routes of its family.
 func (a *attachment) takeRoutes(routes []*types.Route) {
-	gateway4 := a.Server4
-	if gateway4 == dummyServer() {
-		gateway4 = netip.Addr{}
-	}
 	any4, any6 := false, false
 	for _, r := range routes {
 		dst, ok := netip.AddrFromSlice(r.Dst.IP)
@@ -161,25 +156,17 @@ func (a *attachment) takeRoutes(routes []*types.Route) {
 		case bits > 0:
 			a.Routes = append(a.Routes, answer.Route{Dst: netip.PrefixFrom(dst, bits), Gateway: gateway})
 		case dst.Is4() && !a.Router4.IsValid():
-			a.Router4 = either(gateway, gateway4)
+			a.Router4 = cmp.Or(gateway, a.gateway4)
 		case dst.Is6() && !a.Router6.IsValid():
-			a.Router6 = either(gateway, a.gateway6)
+			a.Router6 = cmp.Or(gateway, a.gateway6)
 		}
 	}
 	if !any4 {
-		a.Router4 = gateway4
+		a.Router4 = a.gateway4
 	}
 	if !any6 {
 		a.Router6 = a.gateway6
 	}
-}
-
-// either returns the first address that there is.
-func either(a, b netip.Addr) netip.Addr {
-	if a.IsValid() {
-		return a
-	}
-	return b
 }
 
 // settings are what the guest is told besides its addresses: what its network's

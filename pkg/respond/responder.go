@@ -138,9 +138,6 @@ func senderOf(frame []byte) (lladdr vmid.LLAddr) {
 
 // guest is who asks on a link, nil if it is nobody whom vmtap knows.
 func (r *Responder) guest(link *plan.Answering, sender vmid.LLAddr, now time.Time) *answer.Guest {
-	if err := r.networks.refresh(); err != nil {
-		r.log.Error("read the networks' configurations", "error", err)
-	}
 	if !link.Addrs.Host4.IsValid() {
 		return r.leased(link, sender, now)
 	}
@@ -149,7 +146,7 @@ func (r *Responder) guest(link *plan.Answering, sender vmid.LLAddr, now time.Tim
 	if link.Guest.IsZero() {
 		link.Guest = sender
 	}
-	network, configured := r.networks.all[link.Network]
+	network, configured := r.network(link.Network)
 	if !configured {
 		if a := r.attachment(link.HostLink, link.Guest, now); a != nil {
 			network = a.said
@@ -175,8 +172,18 @@ func (r *Responder) leased(link *plan.Answering, sender vmid.LLAddr, now time.Ti
 			router = &found
 		}
 	}
-	network, configured := r.networks.all[a.network]
+	network, configured := r.network(a.network)
 	return leasedGuest(link, a, a.settings(network, configured), router)
+}
+
+// network is what a network's configuration says now. It reports false if the
+// directory has none.
+func (r *Responder) network(name string) (n answer.Network, configured bool) {
+	if err := r.networks.refresh(); err != nil {
+		r.log.Error("read the networks' configurations", "error", err)
+	}
+	n, configured = r.networks.all[name]
+	return n, configured
 }
 
 // attachment is what a runtime keeps of a guest's ADD, nil if nothing.

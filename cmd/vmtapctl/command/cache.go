@@ -3,7 +3,6 @@ package command
 import (
 	"errors"
 	"io/fs"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -19,17 +18,12 @@ func (c *caches) add(cmd *cobra.Command) {
 }
 
 // each reads all caches. A directory that is missing is an error, but for Multus's
-// where none was given.
+// where none was named.
 func (c *caches) each(f func(dir string, all []netconf.Cached)) error {
-	dirs, multus := c.dirs, ""
-	if len(dirs) == 0 {
-		multus = filepath.Join(netconf.CacheDir, "multus")
-		dirs = []string{netconf.CacheDir, multus}
-	}
 	var errs []error
-	for _, dir := range dirs {
+	for i, dir := range netconf.Caches(c.dirs) {
 		all, err := netconf.Cache(dir)
-		if dir == multus && errors.Is(err, fs.ErrNotExist) {
+		if len(c.dirs) == 0 && i > 0 && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		errs = append(errs, err)

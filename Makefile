@@ -68,7 +68,7 @@ e2e-kubelet: ## run a VM as a kubelet's pod; builds the kubelet the first time, 
 	hack/test.sh kubelet
 
 .PHONY: e2e-debian
-e2e-debian: ## boot a Debian that gets its addresses by itself; makes the system the first time, which takes minutes (needs root)
+e2e-debian: ## boot a Debian, and a kernel with ip=dhcp, that get their addresses by themselves; makes the Debian the first time, which takes minutes (needs root)
 	hack/test.sh debian
 
 .PHONY: demo

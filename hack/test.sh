@@ -8,7 +8,7 @@
 # "e2e" is pods run by container runtimes, on both kernels: a part of "all".
 # "kubelet" is pods run by a kubelet, on this kernel. It is no part of "all": the
 # kubelet is built first, which takes minutes. Nor is "debian", a Debian guest that
-# gets its addresses by itself: its system is made first. "soak" is every fault at every
+# gets its addresses by itself, and a kernel that does: they are made and fetched first. "soak" is every fault at every
 # step on this kernel, and many in the VM, and nodes and switches that are full:
 # "all" has some of each. It takes about an hour.
 #
@@ -82,7 +82,7 @@ parts=0
 case $what in
 e2e) tests=(./test/cri ./test/e2e -run '^Test(CRI|Containerd|Multus|Runtime)') ;;
 kubelet) tests=(-tags kubelet ./test/e2e -run '^TestKubelet') ;;
-debian) tests=(-tags debian ./test/e2e -run '^TestDebian') ;;
+debian) tests=(-tags debian ./test/e2e -run '^Test(Debian|IPDHCP)') ;;
 soak)
 	tests=(./test/e2e ./test/model -run '^Test(Crash|TwoAtOnce|FirstTwoAtOnce|ForwardAtOnce|Hostile|ConflistChanged|Scale|Model|Random|ManyAtOnce|AnswerMany)')
 	limit=4h
@@ -95,7 +95,7 @@ soak)
 	;;
 esac
 [ "$what" != kubelet ] || "$root/hack/gotool.sh" kubelet >/dev/null
-[ "$what" != debian ] || "$root/hack/guest/debian.sh" >/dev/null
+[ "$what" != debian ] || { "$root/hack/guest/debian.sh" && "$root/hack/guest/kernel.sh"; } >/dev/null
 # here runs tests on this kernel, with locks of their own: tests that count an
 # ADD's system calls would count it waiting for somebody else's on this machine.
 mkdir -p /run/vmtap

@@ -10,14 +10,15 @@
 # guest. With "prepare" as its only argument it makes what is needed beforehand.
 #
 # VMTAP_GUEST=debian boots a Debian instead, with systemd; hack/guest/debian-init
-# says what it is told and prints.
+# says what it is told and prints. VMTAP_GUEST=kernel boots the small guest with a kernel
+# that knows "ip=dhcp" (hack/guest/kernel.sh).
 #
 # QEMU uses KVM where that works (hack/accel.sh).
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 "$root/hack/deps.sh" ip qemu-system-x86_64
-kernel=$("$root/hack/kernel.sh")
+kernel=$("$root/hack/kernel.sh")/vmlinux
 guest=()
 memory=256
 client=()
@@ -32,6 +33,9 @@ if [ "${VMTAP_GUEST:-}" = debian ]; then
 	debian=$("$root/hack/guest/debian.sh")
 	guest=(-virtfs "local,path=$debian,mount_tag=debian,security_model=none,multidevs=remap,readonly=on")
 	memory=768
+elif [ "${VMTAP_GUEST:-}" = kernel ]; then
+	kernel=$("$root/hack/guest/kernel.sh")
+	initramfs=$("$root/hack/initramfs.sh" "$root/hack/guest/init")
 else
 	initramfs=$(image "${client[@]}")
 fi
@@ -57,7 +61,7 @@ accel=$("$root/hack/accel.sh")
 exec "${enter[@]}" qemu-system-x86_64 \
 	-M q35 -accel "$accel" -cpu max -smp 1 -m $memory \
 	-nodefaults -no-user-config -display none -no-reboot -serial stdio \
-	-kernel "$kernel/vmlinux" -initrd "$initramfs" \
+	-kernel "$kernel" -initrd "$initramfs" \
 	-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on mitigations=off nokaslr norandmaps $*" \
 	"${guest[@]}" \
 	-netdev "tap,id=net,ifname=$tap,script=no,downscript=no" \

@@ -199,11 +199,6 @@ sed -n "s/^IPV4DNS0='\(.*\)'/nameserver \1/p" /run/net-eth0.conf >/etc/resolv.co
 // guest's kernel and programs are told nothing else. docs/guest-addresses.md says which clients these are.
 func TestAnswerClients(t *testing.T) {
 	wantsNoVRF(t)
-	page, err := os.ReadFile("../../docs/guest-addresses.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	yes := map[bool]string{true: "yes |", false: "|"}
 	const show = "\nip -o address show dev eth0 scope global; ip route; ip -6 route; cat /etc/resolv.conf"
 	for _, c := range []struct {
 		name, script string
@@ -216,9 +211,7 @@ func TestAnswerClients(t *testing.T) {
 		{"dhcpcd", "dhcpcd --oneshot --waitip=4 --waitip=6 --timeout 60 eth0", true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if row := fmt.Sprintf("\n| %s | %s %s\n", c.name, yes[c.ipv4], yes[c.ipv6]); !strings.Contains(string(page), row) {
-				t.Errorf("docs/guest-addresses.md has no row %q", row)
-			}
+			wantClient(t, c.name, c.ipv4, c.ipv6)
 			n := newNode(t)
 			n.answers(t, confDir(t, `, "dns": {"nameservers": ["192.0.2.53", "2001:db8::53"], "domain": "example.org"}`))
 			p := n.newPod(t, "p")
@@ -240,6 +233,19 @@ func TestAnswerClients(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// wantClient demands that docs/guest-addresses.md says of a client what its test shows.
+func wantClient(t *testing.T, name string, ipv4, ipv6 bool) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/guest-addresses.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes := map[bool]string{true: "yes |", false: "|"}
+	if row := fmt.Sprintf("\n| %s | %s %s\n", name, yes[ipv4], yes[ipv6]); !strings.Contains(string(page), row) {
+		t.Errorf("docs/guest-addresses.md has no row %q", row)
 	}
 }
 

@@ -3,10 +3,8 @@
 package e2e
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 
@@ -24,14 +22,8 @@ const (
 // TestDebian boots a Debian that nobody configured. It comes up with its addresses, routes, mtu and name, is answered by its
 // gateway, answers ping, and finds a name by the network's name server. `make e2e-debian` runs it.
 func TestDebian(t *testing.T) {
-	page, err := os.ReadFile("../../docs/guest-addresses.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, client := range map[string]string{"systemd-networkd": "networkd", "NetworkManager": "NetworkManager"} {
-		if row := fmt.Sprintf("\n| %s | yes | yes |\n", name); !strings.Contains(string(page), row) {
-			t.Errorf("docs/guest-addresses.md has no row %q", row)
-		}
+		wantClient(t, name, true, true)
 		t.Run(client, func(t *testing.T) {
 			n := newNode(t)
 			n.Run(t, "ip", "link", "set", "lo", "up")
@@ -65,6 +57,30 @@ func TestDebian(t *testing.T) {
 				t.Errorf("CHECK with the guest: %s", fault)
 			}
 		})
+	}
+}
+
+// TestIPDHCP boots a kernel that is told "ip=dhcp": it has its address, default route, mtu, name and name server before any
+// program runs. `make e2e-debian` runs it.
+func TestIPDHCP(t *testing.T) {
+	wantClient(t, "Linux, `ip=dhcp`", true, false)
+	n := newNode(t)
+	n.answers(t, confDir(t, `, "mtu": 1400, "dns": {"nameservers": ["192.0.2.53"]}`))
+	p := n.newPod(t, "web-0")
+	a := p.add(t, "eth0", conf(createConf+`, "mtu": 1400`))
+	c := a.guestConfig()
+	t.Setenv("VMTAP_GUEST", "kernel")
+	gateway := c.Gateway4.String()
+	console := readyQEMU(t, startQEMU(t, p, c.LLAddr.String(), "ip=dhcp", "vmtap.ping="+gateway))
+	for _, want := range []string{
+		"eth0 was given address " + c.Addr4.String(), "was given default route via " + gateway,
+		"was given name server " + nameServer4, "was given mtu 1400", "was given name web-0", "ping " + gateway + ": answers",
+	} {
+		wantLine(t, console, "guest: "+want)
+	}
+	n.Run(t, "ping", "-n", "-c", "1", "-W", "30", c.Addr4.Addr().String())
+	if fault := n.Check(t, a.call); fault != nil {
+		t.Errorf("CHECK with the guest: %s", fault)
 	}
 }
 

@@ -1,27 +1,32 @@
 #!/usr/bin/env bash
-# Makes an initramfs for Debian's kernel and prints its path.
+# Makes an initramfs and prints its path.
 #
-# usage: hack/initramfs.sh [-f FILE]... INIT [MODULE...]
+# usage: hack/initramfs.sh [-k KERNEL] [-f FILE]... INIT [MODULE...]
 #
 # It holds a static busybox with all its commands, INIT as /init, and the
 # modules with all that they depend on, which /load-modules loads in order; and
 # each FILE or directory of this machine, where it is here, with the libraries of
-# programs. It is made once for each content and kept in the cache.
+# programs. KERNEL is a directory as hack/kernel.sh prints it, and that one by default.
+# It is made once for each content and kept in the cache.
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-usage="usage: hack/initramfs.sh [-f FILE]... INIT [MODULE...]"
+usage="usage: hack/initramfs.sh [-k KERNEL] [-f FILE]... INIT [MODULE...]"
 files=()
-while getopts f: option; do
-	[ "$option" = f ] || die "$usage"
-	files+=("$OPTARG")
+kernel=
+while getopts f:k: option; do
+	case $option in
+	f) files+=("$OPTARG") ;;
+	k) kernel=$OPTARG ;;
+	*) die "$usage" ;;
+	esac
 done
 shift $((OPTIND - 1))
 [ $# -ge 1 ] || die "$usage"
 init=$1
 shift
 "$root/hack/deps.sh" busybox cpio
-kernel=$("$root/hack/kernel.sh")
+[ -n "$kernel" ] || kernel=$("$root/hack/kernel.sh")
 version=$(cat "$kernel/version")
 modules=lib/modules/$version
 

@@ -10,8 +10,10 @@
 # guest. With "prepare" as its only argument it makes what is needed beforehand.
 #
 # VMTAP_GUEST=debian boots a Debian instead, with systemd; hack/guest/debian-init
-# says what it is told and prints. VMTAP_GUEST=kernel boots the small guest with a kernel
-# that knows "ip=dhcp" (hack/guest/kernel.sh).
+# says what it is told and prints. VMTAP_GUEST_FILES names a directory whose files
+# replace the Debian's. VMTAP_GUEST=kernel boots the small guest with a kernel
+# that knows "ip=dhcp" (hack/guest/kernel.sh), and VMTAP_GUEST=uml with User-mode Linux
+# instead of QEMU (hack/uml.sh).
 #
 # QEMU uses KVM where that works (hack/accel.sh).
 # shellcheck source=hack/lib.sh
@@ -33,9 +35,16 @@ if [ "${VMTAP_GUEST:-}" = debian ]; then
 	debian=$("$root/hack/guest/debian.sh")
 	guest=(-virtfs "local,path=$debian,mount_tag=debian,security_model=none,multidevs=remap,readonly=on")
 	memory=768
+	if [ -n "${VMTAP_GUEST_FILES:-}" ]; then
+		guest+=(-virtfs "local,path=$VMTAP_GUEST_FILES,mount_tag=files,security_model=none,multidevs=remap,readonly=on"
+			-virtfs "local,path=$("$root/hack/kernel.sh")/lib/modules,mount_tag=modules,security_model=none,multidevs=remap,readonly=on")
+	fi
 elif [ "${VMTAP_GUEST:-}" = kernel ]; then
 	kernel=$("$root/hack/guest/kernel.sh")
 	initramfs=$("$root/hack/initramfs.sh" "$root/hack/guest/init")
+elif [ "${VMTAP_GUEST:-}" = uml ]; then
+	uml=$("$root/hack/uml.sh")
+	initramfs=$("$root/hack/initramfs.sh" -k "$uml" "$root/hack/guest/init" ipv6)
 else
 	initramfs=$(image "${client[@]}")
 fi
@@ -57,6 +66,12 @@ case $netns in
 esac
 # QEMU would make a tap of its own if there were none of that name.
 "${enter[@]}" ip -d link show dev "$tap" | grep ' tun ' >/dev/null || die "there is no tap $tap in namespace $netns"
+if [ "${VMTAP_GUEST:-}" = uml ]; then
+	# It is several processes, which end with their first.
+	exec "${enter[@]}" unshare --pid --fork --kill-child --mount-proc "$uml/linux" \
+		mem=${memory}M "initrd=$initramfs" con=null con0=fd:0,fd:1 console=tty0 quiet panic=-1 \
+		"vec0:transport=tap,ifname=$tap,mac=$mac" "$@"
+fi
 accel=$("$root/hack/accel.sh")
 exec "${enter[@]}" qemu-system-x86_64 \
 	-M q35 -accel "$accel" -cpu max -smp 1 -m $memory \

@@ -7,9 +7,8 @@
 # By default that is every package with tests under the directories below. The
 # test programs are built here, and run with -test.short since the VM is slow.
 # VMTAP_VM_RUN is passed as -test.run. Without it a package with tests named
-# TestKernel runs those, since its others do not ask the kernel, and the package with tests named
-# TestQEMU, which boot a guest inside the VM and wait for it, runs in three parts
-# side by side: those, and two halves of the others, each with locks of its own.
+# TestKernel runs those, since its others do not ask the kernel, and test/e2e runs in two
+# halves side by side, each with locks of its own.
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -57,12 +56,12 @@ beside() {
 	# shellcheck disable=SC2016 # for the script
 	printf '{ apart %q || { failed %q; exit 1; }; } >"/run/beside.${#beside[@]}" &\nbeside+=($!)\n' "$(line "$@")" "$1"
 }
-# half prints a pattern for a half of a program's tests but those named TestQEMU,
-# and those with whole runtimes, of which one is for this kernel.
+# half prints a pattern for a half of a program's tests but those with whole
+# runtimes, of which one is for this kernel.
 # What counts itself, or is about the whole kernel, stays together and in order.
 half() {
 	"$2" -test.list '^Test' | grep '^Test' |
-		grep -vE '^Test(QEMU|CRI[A-NP-Z]|RuntimeTotal)' | sed '/^TestConf$/a TestCRIRDomains' |
+		grep -vE '^Test(CRI[A-NP-Z]|RuntimeTotal)' | sed '/^TestConf$/a TestCRIRDomains' |
 		awk -v half="$1" '{ here = /^Test(Spec|SELinux)/ || NR % 5 < 2 ? 2 : 1 } here == half' |
 		paste -s -d '|' | sed 's/.*/^(&)$/'
 }
@@ -75,14 +74,13 @@ while read -r package dir; do
 	fi
 	# Not by grep -q, which ends before all is listed: that looks like a failure.
 	has() { [ -n "$("$program" -test.list "^$1")" ]; }
-	if [ -n "${VMTAP_VM_RUN:-}" ] || ! has TestQEMU; then
+	if [ -n "${VMTAP_VM_RUN:-}" ] || [[ $package != */test/e2e ]]; then
 		tests=.
 		! has TestKernel || tests='^TestKernel'
 		run "$package" "$dir" "$program" "-test.run=${VMTAP_VM_RUN:-$tests}" >>"$script"
 		continue
 	fi
 	{
-		beside "$package, with QEMU" "$dir" "$program" '-test.run=^TestQEMU'
 		beside "$package, second half" "$dir" "$program" "-test.run=$(half 2 "$program")"
 		run "$package" "$dir" "$program" "-test.run=$(half 1 "$program")"
 		# shellcheck disable=SC2016 # for the script

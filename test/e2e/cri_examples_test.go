@@ -76,7 +76,7 @@ func TestCRIGuest(t *testing.T) {
 	onContainerd(t, func(t *testing.T, m *machine) {
 		m.configure(t, listOf("vmnet", createConf))
 		s := m.run(t, "web", nil)
-		console := bootQEMU(t, s.ns, s.attachment)
+		console := bootLinux(t, s.ns, s.attachment)
 		c := s.guestConfig()
 		for _, gateway := range gateways(c) {
 			wantLine(t, console, "guest: ping "+gateway.String()+": answers")

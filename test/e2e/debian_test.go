@@ -39,7 +39,7 @@ func TestDebian(t *testing.T) {
 			for _, g := range []netip.Addr{c.Gateway4, c.Gateway6} {
 				gateways = append(gateways, g.String())
 			}
-			console := readyQEMU(t, startQEMU(t, p, c.LLAddr.String(), "vmtap.client="+client,
+			console := readyLinux(t, startLinux(t, p, c.LLAddr.String(), "vmtap.client="+client,
 				"vmtap.ping="+strings.Join(gateways, ","), "vmtap.resolve=www.example.org"))
 			for _, want := range []string{
 				"address " + c.Addr4.String(), "address " + c.Addr6.Addr().String() + "/",
@@ -71,7 +71,7 @@ func TestIPDHCP(t *testing.T) {
 	c := a.guestConfig()
 	t.Setenv("VMTAP_GUEST", "kernel")
 	gateway := c.Gateway4.String()
-	console := readyQEMU(t, startQEMU(t, p, c.LLAddr.String(), "ip=dhcp", "vmtap.ping="+gateway))
+	console := readyLinux(t, startLinux(t, p, c.LLAddr.String(), "ip=dhcp", "vmtap.ping="+gateway))
 	for _, want := range []string{
 		"eth0 was given address " + c.Addr4.String(), "was given default route via " + gateway,
 		"was given name server " + nameServer4, "was given mtu 1400", "was given name web-0", "ping " + gateway + ": answers",

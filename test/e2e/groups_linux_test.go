@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// TestQEMUGroups: the policies of docs/groups.md hold for guests that are Linux
-// under QEMU. Each is asked when it boots whom it reaches of those that run
+// TestLinuxGroups: the policies of docs/groups.md hold for guests that are Linux
+// under a VM monitor. Each is asked when it boots whom it reaches of those that run
 // already.
-func TestQEMUGroups(t *testing.T) {
+func TestLinuxGroups(t *testing.T) {
 	wantsNoVRF(t)
 	const metadata = "169.254.169.254"
 	for name, c := range map[string]struct {
@@ -46,7 +46,7 @@ func TestQEMUGroups(t *testing.T) {
 						silent = append(silent, dst)
 					}
 				}
-				console := bootQEMU(t, p, a, "vmtap.ping="+strings.Join(answers, ","), "vmtap.noping="+strings.Join(silent, ","))
+				console := bootLinux(t, p, a, "vmtap.ping="+strings.Join(answers, ","), "vmtap.noping="+strings.Join(silent, ","))
 				for _, dst := range answers {
 					wantLine(t, console, fmt.Sprintf("guest: ping %s: answers", dst))
 				}

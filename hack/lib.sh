@@ -24,3 +24,17 @@ die() { say "${0##*/}: $*"; exit 1; }
 need_root() {
 	[ "$(id -u)" = 0 ] || die "needs root: it makes network namespaces and links"
 }
+
+# cpu prints the processor that QEMU is to show a guest, by what hack/accel.sh prints. An
+# emulated one is faster the less it can: Linux chooses the instructions that a processor
+# says it is good at, and those are what QEMU does byte by byte.
+cpu() {
+	case $1 in
+	kvm) echo max ;;
+	*) echo qemu64,+rdrand,+ssse3,+sse4.1,+sse4.2,+popcnt ;;
+	esac
+}
+
+# What each kernel that QEMU boots is told to be quick. Without randomised addresses QEMU can
+# use again what it translated once: starting programs takes two thirds of the time.
+quick="random.trust_cpu=on mitigations=off nokaslr norandmaps init_on_alloc=0 clearcpuid=rep_good"

@@ -74,10 +74,10 @@ if [ "${VMTAP_GUEST:-}" = uml ]; then
 fi
 accel=$("$root/hack/accel.sh")
 exec "${enter[@]}" qemu-system-x86_64 \
-	-M q35 -accel "$accel" -cpu max -smp 1 -m $memory \
+	-M q35 -accel "$accel" -cpu "$(cpu "$accel")" -smp 1 -m $memory \
 	-nodefaults -no-user-config -display none -no-reboot -serial stdio \
 	-kernel "$kernel" -initrd "$initramfs" \
-	-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on mitigations=off nokaslr norandmaps $*" \
+	-append "console=ttyS0 quiet panic=-1 $quick $*" \
 	"${guest[@]}" \
 	-netdev "tap,id=net,ifname=$tap,script=no,downscript=no" \
 	-device "virtio-net-pci,netdev=net,mac=$mac,romfile="

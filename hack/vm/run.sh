@@ -65,13 +65,11 @@ cat "$job/err" >&2 &
 exec 3>"$job/out" 4>"$job/err"
 
 accel=$("$root/hack/accel.sh")
-# Without randomised addresses QEMU can use again what it translated once: starting
-# programs takes two thirds of the time. SELinux refuses nothing before a test loads
-# a policy.
-append="console=ttyS0 loglevel=4 panic=-1 oops=panic random.trust_cpu=on mitigations=off nokaslr norandmaps security=selinux"
+# SELinux refuses nothing before a test loads a policy.
+append="console=ttyS0 loglevel=4 panic=-1 oops=panic $quick security=selinux"
 cpus=$(nproc)
 timeout --foreground -k 5 "${VMTAP_VM_TIMEOUT:-1200}" qemu-system-x86_64 \
-	-M q35 -accel "$accel" -cpu max -smp "$((cpus > 4 ? 4 : cpus))" -m "${VMTAP_VM_MEMORY:-2048}" \
+	-M q35 -accel "$accel" -cpu "$(cpu "$accel")" -smp "$((cpus > 4 ? 4 : cpus))" -m "${VMTAP_VM_MEMORY:-2048}" \
 	-nodefaults -no-user-config -display none -no-reboot \
 	-kernel "$kernel/vmlinux" -initrd "$initramfs" \
 	-append "$append" \

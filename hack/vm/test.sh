@@ -12,7 +12,7 @@
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-directories='pkg/(filter|kernel|plugin)|plugins|test'
+directories='pkg/(filter|kernel|plugin)|plugins|test/(e2e|snapshot)'
 
 cd "$root"
 export CGO_ENABLED=0

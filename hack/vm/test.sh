@@ -57,12 +57,12 @@ beside() {
 	printf '{ apart %q || { failed %q; exit 1; }; } >"/run/beside.${#beside[@]}" &\nbeside+=($!)\n' "$(line "$@")" "$1"
 }
 # half prints a pattern for a half of a program's tests but those with whole
-# runtimes, of which one is for this kernel.
-# What counts itself, or is about the whole kernel, stays together and in order.
+# runtimes, of which one is for this kernel, and those of the specification.
+# What is about the whole kernel stays together and in order.
 half() {
 	"$2" -test.list '^Test' | grep '^Test' |
-		grep -vE '^Test(CRI[A-NP-Z]|RuntimeTotal)' | sed '/^TestConf$/a TestCRIRDomains' |
-		awk -v half="$1" '{ here = /^Test(Spec|SELinux)/ || NR % 5 < 2 ? 2 : 1 } here == half' |
+		grep -vE '^Test(CRI[A-NP-Z]|RuntimeTotal|Spec)' | sed '/^TestConf$/a TestCRIRDomains' |
+		awk -v half="$1" '{ here = /^TestSELinux/ || NR % 5 < 2 ? 2 : 1 } here == half' |
 		paste -s -d '|' | sed 's/.*/^(&)$/'
 }
 while read -r package dir; do

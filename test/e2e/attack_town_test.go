@@ -92,10 +92,11 @@ func (b builder) alone(rdomain string) string {
 // build makes a town whose guests have a guard, or not.
 func (b builder) build(t *testing.T, guard string) *town {
 	t.Helper()
-	n := newNode(t)
+	newNode := newNode
 	if b.rdomains {
-		n = newVRFNode(t)
+		newNode = newVRFNode
 	}
+	n := newNode(t)
 	tn := &town{node: n, guarded: guard == ""}
 	n.Run(t, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
 	tn.outside, tn.outsideLL = n.outsideWorld(t)
@@ -160,9 +161,6 @@ func (n *node) outsideWorld(t *testing.T) (*ear, netip.Addr) {
 // attacks. All frames are sent before anybody waits.
 func (b builder) suffer(t *testing.T, attacks []attack) {
 	t.Helper()
-	if testing.Short() && !b.rdomains {
-		t.Skip("the test VM is slow, and this wants no VRF")
-	}
 	for _, guard := range guards() {
 		tn := b.build(t, guard)
 		setting := map[bool]string{true: "guard", false: "no guard"}[tn.guarded]

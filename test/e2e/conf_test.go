@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/vmtap/vmtap/test/guest"
-	"github.com/vmtap/vmtap/test/netns"
 )
 
 // readExample returns a file in conf/. Where host-local is in it, it keeps its
@@ -61,8 +60,9 @@ func TestConf(t *testing.T) {
 	for _, path := range files {
 		file := filepath.Base(path)
 		t.Run(file, func(t *testing.T) {
+			newNode := newNode
 			if strings.Contains(readExample(t, file), `"rdomain"`) {
-				netns.NeedsVRF(t)
+				newNode = newVRFNode
 			}
 			n := newNode(t)
 			noDAD(t, n.NS)
@@ -103,8 +103,7 @@ func (n *node) runExample(t *testing.T, c *chain, version string) {
 // conf/10-local.conflist beside them: same tenant, all is reached; others and
 // the host are not. What is not a tenant's is in rdomain 0, with the host.
 func TestTenants(t *testing.T) {
-	netns.NeedsVRF(t)
-	n := newNode(t)
+	n := newVRFNode(t)
 	n.Run(t, "ip", "address", "add", hostAddr4+"/32", "dev", "lo")
 	n.Run(t, "ip", "address", "add", hostAddr6+"/128", "dev", "lo", "nodad")
 	host := []netip.Addr{netip.MustParseAddr(hostAddr4), netip.MustParseAddr(hostAddr6)}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/vmtap/vmtap/test/guest"
-	"github.com/vmtap/vmtap/test/netns"
 )
 
 // TestIPMasqInRDomain: in an rdomain, too, what stays there is not translated:
@@ -64,8 +63,7 @@ func TestIPMasqBetweenRDomains(t *testing.T) {
 // TestHostAccessNotInRDomains: limits of rdomain 0 are not those of guests in
 // another one, whose addresses have the same prefix.
 func TestHostAccessNotInRDomains(t *testing.T) {
-	netns.NeedsVRF(t)
-	h := newHost(t)
+	h := newHost(t, newVRFNode(t))
 	limited, _ := h.newCaller(t, "p", conf(`"hostAccess": "icmp"`))
 	free, _ := h.newCaller(t, "q", extended(confOf("free", `"rdomain": 10`), speaksRaw))
 	h.servers = [2]*server{h.servers[0], h.listen(t, "rdomain10", 7020)}

@@ -24,9 +24,8 @@ type openHost struct {
 	servers [2]*server
 }
 
-func newHost(t *testing.T) *openHost {
+func newHost(t *testing.T, n *node) *openHost {
 	t.Helper()
-	n := newNode(t)
 	n.Run(t, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
 	n.Run(t, "ip", "address", "add", hostAddr4+"/32", "dev", "lo")
 	n.Run(t, "ip", "address", "add", hostAddr6+"/128", "dev", "lo", "nodad")
@@ -96,7 +95,7 @@ func TestHostAccess(t *testing.T) {
 			"in the host": `, "placement": "host"`,
 		} {
 			t.Run(c.access+" "+name, func(t *testing.T) {
-				h := newHost(t)
+				h := newHost(t, newNode(t))
 				g, a := h.newCaller(t, "p", extended(conf(`"hostAccess": `+c.access+block), speaksRaw))
 				h.wantReaches(t, g, c.want)
 				ll := gatewayLinkLocal(g.config)
@@ -121,7 +120,7 @@ func TestHostAccess(t *testing.T) {
 // TestHostAccessRoundAbout: no forged source opens what the guest's own does
 // not, and DHCP goes on.
 func TestHostAccessRoundAbout(t *testing.T) {
-	h := newHost(t)
+	h := newHost(t, newNode(t))
 	dhcp, dhcp6 := h.listen(t, "", 67), h.listen(t, "", 547)
 	// Without guards, which would drop what is forged before the firewall sees it.
 	g, _ := h.newCaller(t, "p", unguarded(conf(`"hostAccess": "icmp"`)))

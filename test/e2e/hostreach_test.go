@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/test/guest"
-	"github.com/vmtap/vmtap/test/netns"
 )
 
 // What comes of a packet that a guest sends to the host.
@@ -98,9 +97,8 @@ func TestHostReachShown(t *testing.T) {
 // TestHostReach measures what guests reach of the host: its addresses, and its
 // sockets in rdomain 0 and in rdomain 10.
 func TestHostReach(t *testing.T) {
-	netns.NeedsVRF(t)
 	for _, moved := range []string{"false", "true"} {
-		n := newNode(t)
+		n := newVRFNode(t)
 		n.Run(t, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
 		n.Run(t, "ip", "address", "add", hostAddr4+"/32", "dev", "lo")
 		n.Run(t, "ip", "address", "add", hostAddr6+"/128", "dev", "lo", "nodad")

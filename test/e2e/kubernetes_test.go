@@ -63,7 +63,6 @@ func TestPodReachShown(t *testing.T) {
 // TestPodReach measures what a pod reaches in a cluster, and what reaches it.
 // Services and NodePorts are rules as kube-proxy has them.
 func TestPodReach(t *testing.T) {
-	netns.NeedsVRF(t)
 	k := newKubeNode(t)
 	var wg sync.WaitGroup
 	for _, c := range podReach {
@@ -121,7 +120,7 @@ const (
 
 func newKubeNode(t *testing.T) *kubeNode {
 	t.Helper()
-	n := newNode(t)
+	n := newVRFNode(t)
 	k := &kubeNode{n, n.newOutside(t), map[string][2]*netns.NS{}, map[string][2][]netip.Addr{}}
 	greet(t, n.NS, kubeletPort)
 	ipBatch(t, k.outside.Run, "address add 169.254.169.254/32 dev lo\n")

@@ -67,6 +67,10 @@ func otherWay(commands string) string {
 // these others, as kubernetesPage has it.
 func newNodes(t *testing.T, rdomains ...string) [2]*node {
 	t.Helper()
+	newNode := newNode
+	if len(rdomains) > 0 {
+		newNode = newVRFNode
+	}
 	nodes := [2]*node{newNode(t), newNode(t)}
 	noDAD(t, nodes[0].NS, nodes[1].NS)
 	nodes[0].Run(t, "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", nodes[1].NS.Path())

@@ -142,7 +142,7 @@ func hasVRF(t *testing.T, n *node) bool {
 // refusingVRF returns the plugin with its message that makes a VRF refused.
 func refusingVRF(t *testing.T, n *node, block string) *cni.Plugin {
 	t.Helper()
-	other := newNode(t) // what is made here does not stand there
+	other := newNodeHere(t) // what is made here does not stand there
 	steps := stepsOf(t, other, conf(block))
 	var creates []int // steps that make a link
 	for _, s := range steps {

@@ -15,7 +15,7 @@ import (
 func newVRFNode(t *testing.T) *node {
 	t.Helper()
 	netns.NeedsVRF(t)
-	return newNode(t)
+	return newNodeHere(t)
 }
 
 // inRDomains are blocks of a local interface on a created bridge: the

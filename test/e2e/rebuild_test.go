@@ -42,13 +42,14 @@ func TestShowRebuilds(t *testing.T) {
 			continue // the rest is the same on each kernel
 		}
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t)
+			newNode := newNode
 			switch {
 			case strings.Contains(block, "rdomain"):
-				netns.NeedsVRF(t)
+				newNode = newVRFNode
 			case strings.Contains(block, "vlan"):
-				netns.NeedsVLANFiltering(t)
+				newNode = newVLANNode
 			}
+			n := newNode(t)
 			p := n.newPod(t, "p")
 			a := p.add(t, "eth0", conf(block))
 			if name == "local" {

@@ -12,7 +12,7 @@ import (
 func TestSELinuxMissing(t *testing.T) {
 	for _, placement := range []string{"pod", "host"} {
 		t.Run(placement, func(t *testing.T) {
-			n := newNode(t)
+			n := newNodeHere(t)
 			p := n.newPod(t, "p")
 			plugin := n.Wrap("unshare", "--mount", "sh", "-c", `umount /sys/fs/selinux 2>/dev/null; exec "$0"`)
 			block := fmt.Sprintf(`"placement": %q, %s`, placement, contextConf(redContext))
@@ -41,7 +41,7 @@ func TestSELinuxWithoutPolicy(t *testing.T) {
 // wantRefusedContext demands that neither STATUS nor ADD takes a context.
 func wantRefusedContext(t *testing.T, context string, words ...string) {
 	t.Helper()
-	n := newNode(t)
+	n := newNodeHere(t)
 	p := n.newPod(t, "p")
 	words = append(words, context)
 	before := takeAll(t, n.NS, p.NS)

@@ -14,7 +14,7 @@ import (
 // given, in the namespace in which that was opened, and never opens one that
 // exists. The tap goes with the file. That needs no SELinux.
 func TestTapChild(t *testing.T) {
-	n := newNode(t)
+	n := newNodeHere(t)
 	p := n.newPod(t, "p")
 	flags := fmt.Sprint(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_TUN_EXCL)
 	before := takeAll(t, n.NS, p.NS)

@@ -55,7 +55,7 @@ func TestSELinuxChildFails(t *testing.T) {
 	enforce(t)
 	for name, block := range contextBlocks() {
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t)
+			n := newNodeHere(t)
 			steps := childSteps(t, n, conf(block))
 			for _, s := range steps {
 				for _, f := range []cni.Fault{{Kill: true}, {Err: unix.ENOMEM}, {Err: unix.EACCES}} {
@@ -105,7 +105,7 @@ func TestSELinuxChildDiesWithPlugin(t *testing.T) {
 	enforce(t)
 	for name, block := range contextBlocks() {
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t)
+			n := newNodeHere(t)
 			steps := childSteps(t, n, conf(block))
 			p := n.newPod(t, "p")
 			before := takeAll(t, n.NS, p.NS)

@@ -36,7 +36,7 @@ func TestSELinuxRefuses(t *testing.T) {
 	} {
 		for _, placement := range []string{"pod", "host"} {
 			t.Run(context+" "+placement, func(t *testing.T) {
-				n := newNode(t)
+				n := newNodeHere(t)
 				n.newPod(t, "first").add(t, "eth0", localConf)
 				p := n.newPod(t, "p")
 				before := takeAll(t, n.NS, p.NS)
@@ -52,7 +52,7 @@ func TestSELinuxRefuses(t *testing.T) {
 // which is seen before anything is changed.
 func TestSELinuxMayNotChoose(t *testing.T) {
 	enforce(t)
-	n := newNode(t)
+	n := newNodeHere(t)
 	p := n.newPod(t, "p")
 	plugin := n.Wrap("sh", "-c", `printf u:r:no_setexec_t:s0 >/proc/self/attr/exec && exec "$0"`)
 	before := takeAll(t, n.NS, p.NS)
@@ -86,7 +86,7 @@ func TestSELinuxOpen(t *testing.T) {
 		{"chained", chainedConf + ", " + contextConf(redContext), "tap0", blue, red},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			n := newNode(t)
+			n := newNodeHere(t)
 			p := n.newPod(t, "p")
 			call := p.call("eth0", conf(c.block))
 			if c.name == "chained" {

@@ -19,7 +19,7 @@ import (
 func newVLANNode(t *testing.T) *node {
 	t.Helper()
 	netns.NeedsVLANFiltering(t)
-	return newNode(t)
+	return newNodeHere(t)
 }
 
 // portVLANs are the VLANs of a port as bridge tells them, such as
@@ -242,7 +242,7 @@ func TestVLANRefused(t *testing.T) {
 // TestVLANKernel: where the kernel's bridges know no VLANs, this is said before
 // anything is done; where they do, a bridge is made that filters.
 func TestVLANKernel(t *testing.T) {
-	n := newNode(t)
+	n := newNodeHere(t)
 	able := n.Command("ip", "link", "add", "probe", "type", "bridge", "vlan_filtering", "1").Run() == nil
 	n.Run(t, "ip", "link", "add", "br0", "type", "bridge")
 	for _, block := range []string{`"switch": {"interface": "bridge0", "create": true}, "vlan": 100`, `"switch": {"interface": "br0", "create": true}, "vlanTrunk": [{"id": 5}]`} {

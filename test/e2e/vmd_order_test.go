@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/vmtap/vmtap/test/cni"
-	"github.com/vmtap/vmtap/test/netns"
 )
 
 // node5 is what a node has of the VM with vmid 5 and of its switch; links that
@@ -159,7 +158,7 @@ func sameSteps(a, b []cni.Step) bool {
 }
 
 // bridgeNode returns how to make a node with a bridge of somebody else's.
-func bridgeNode(t *testing.T) func() *node {
+func bridgeNode(t *testing.T, newNode func(*testing.T) *node) func() *node {
 	return func() *node {
 		n := newNode(t)
 		n.Run(t, "ip", "link", "add", "bridge0", "type", "bridge")
@@ -175,7 +174,7 @@ func TestVMPrivIfconfig(t *testing.T) {
 		if testing.Short() {
 			return // the test VM is slow, and this wants no VRF
 		}
-		expect(t, "order", stages(t, bridgeNode(t), block, interfaceFacts("")), []string{
+		expect(t, "order", stages(t, bridgeNode(t, newNode), block, interfaceFacts("")), []string{
 			"host link, IFGROUP web, IFGROUP vms",
 			"gateway",
 			"IFDESCR, IFADD",
@@ -183,8 +182,7 @@ func TestVMPrivIfconfig(t *testing.T) {
 		})
 	})
 	t.Run("rdomain 10", func(t *testing.T) {
-		netns.NeedsVRF(t)
-		expect(t, "order", stages(t, bridgeNode(t), strings.Replace(block, `"group"`, `"rdomain": 10, "group"`, 1), interfaceFacts("rdomain10")), []string{
+		expect(t, "order", stages(t, bridgeNode(t, newVRFNode), strings.Replace(block, `"group"`, `"rdomain": 10, "group"`, 1), interfaceFacts("rdomain10")), []string{
 			"host link, IFGROUP web, IFGROUP vms",
 			"gateway",
 			"IFDESCR, IFADD, IFRDOMAIN",
@@ -192,7 +190,7 @@ func TestVMPrivIfconfig(t *testing.T) {
 		})
 	})
 	t.Run("addresses before up", func(t *testing.T) {
-		steps := steps5(t, bridgeNode(t), conf(block))
+		steps := steps5(t, bridgeNode(t, newNode), conf(block))
 		i := slices.IndexFunc(steps, func(s cni.Step) bool { return slices.Contains(s.Messages, "RTM_NEWADDR") })
 		if i < 0 {
 			t.Fatal("no address was added")
@@ -212,8 +210,9 @@ func TestVMPrivIfconfig(t *testing.T) {
 func TestVMPrivBrconfig(t *testing.T) {
 	const theirs = `"switch": {"interface": "bridge0", "name": "uplink", "id": 7}, "local": true`
 	for _, c := range []struct{ name, rdomain string }{{"rdomain 0", ""}, {"rdomain 10", "rdomain10"}} {
-		if testing.Short() && c.rdomain == "" {
-			continue // the test VM is slow, and this wants no VRF
+		newNode := newNode
+		if c.rdomain != "" {
+			newNode = newVRFNode
 		}
 		inRDomain := func(block string) string {
 			if c.rdomain == "" {
@@ -226,15 +225,9 @@ func TestVMPrivBrconfig(t *testing.T) {
 			want = []string{"IFRDOMAIN", "IFDESCR", "IFUP"}
 		}
 		t.Run(c.name+", somebody else's bridge", func(t *testing.T) {
-			if c.rdomain != "" {
-				netns.NeedsVRF(t)
-			}
-			expect(t, "order", oneByOne(t, bridgeNode(t), inRDomain(theirs), switchFacts(c.rdomain)), want)
+			expect(t, "order", oneByOne(t, bridgeNode(t, newNode), inRDomain(theirs), switchFacts(c.rdomain)), want)
 		})
 		t.Run(c.name+", vmtap's bridge", func(t *testing.T) {
-			if c.rdomain != "" {
-				netns.NeedsVRF(t)
-			}
 			expect(t, "order", stages(t, func() *node { return newNode(t) }, inRDomain(createConf), switchFacts(c.rdomain)), []string{
 				"bridge", "closed to layer 3", strings.Join(want, ", "),
 			})

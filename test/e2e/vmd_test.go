@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vmtap/vmtap/test/netns"
 )
 
 // The operations of vmd's privileged process (priv.c), each with a test of its
@@ -61,8 +60,9 @@ func TestIFRDOMAIN(t *testing.T) {
 		{"explicit 0 of the switch", "20", "0", "rdomain20", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			newNode := newNode
 			if c.layer3+c.bridge0 != "" {
-				netns.NeedsVRF(t)
+				newNode = newVRFNode
 			}
 			n := newNode(t)
 			n.vm5(t, inRDomains("bridge0", c.ofIf, c.ofSwitch))
@@ -72,8 +72,7 @@ func TestIFRDOMAIN(t *testing.T) {
 		})
 	}
 	t.Run("no switch", func(t *testing.T) {
-		netns.NeedsVRF(t)
-		n := newNode(t)
+		n := newVRFNode(t)
 		n.vm5(t, `"rdomain": 10`)
 		expect(t, "rdomain of the interface", n.link(t, "vm5-if0").Master, "rdomain10")
 	})

@@ -63,11 +63,12 @@ func checkDANDir(dir string) error {
 	return config.Errorf(config.CodeInvalidConfig, "write to kata.dir %s: %w, give another or mend it", dir, err)
 }
 
-// inDAN are the files that a call may open to work on sandboxes' files.
+// inDAN are the files that a call may open to work on sandboxes' files. What is no
+// directory is none of them: Landlock knows no right to make files in it.
 func inDAN(access confine.Access, dirs ...string) (files []confine.File) {
 	for _, dir := range dirs {
 		if dir != "" {
-			files = append(files, confine.File{Path: dir, Access: access})
+			files = append(files, confine.File{Path: dir + "/", Access: access})
 		}
 	}
 	return files

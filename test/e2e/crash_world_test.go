@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -21,7 +22,9 @@ type crashWorld struct {
 	p      *pod
 	call   cni.Call // of an ADD
 	leases pool
-	held   []string // the leases of others
+	dan    danDir
+	held   []string          // the leases of others
+	listed map[string]string // for Kata, of others
 	before snapshots
 	groups callGroups
 }
@@ -38,6 +41,10 @@ func newCrashWorld(t *testing.T, s crashScenario) *crashWorld {
 	if s.leased != "" {
 		block = s.leased + w.leases.dual()
 	}
+	if s.kata {
+		w.dan = newDANDir(t)
+		block = w.dan.block(block)
+	}
 	if !s.fresh && !s.chained {
 		w.first = w.n.newPod(t, "first").add(t, "eth0", conf(block))
 	}
@@ -49,6 +56,7 @@ func newCrashWorld(t *testing.T, s crashScenario) *crashWorld {
 		w.call.Args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=crash"
 	}
 	w.held = w.leases.leases(t, "vmnet")
+	w.listed = w.dan.files(t)
 	for _, ns := range []*netns.NS{w.n.NS, w.p.NS} {
 		settle(t, ns)
 		w.before = append(w.before, taken{ns, w.take(ns)})
@@ -132,6 +140,9 @@ func (w *crashWorld) wantSame(about string) {
 	if got := w.leases.leases(w.T, "vmnet"); !slices.Equal(got, w.held) {
 		w.Errorf("leak: the leases are %v, were %v, after %s", got, w.held, about)
 	}
+	if got := w.dan.files(w.T); !maps.Equal(got, w.listed) {
+		w.Errorf("leak: Kata's files are %v, were %v, after %s", got, w.listed, about)
+	}
 	files, err := os.ReadDir("/run/vmtap")
 	if err != nil || len(files) > 1 || len(files) == 1 && files[0].Name() != "lock" {
 		w.Errorf("leak: /run/vmtap holds %v, %v, after %s", files, err, about)
@@ -147,7 +158,7 @@ func (w *crashWorld) addSteps() (steps []cni.Step, identity string) {
 	if fault != nil {
 		w.Fatalf("ADD: %s", fault)
 	}
-	wantOwnFiles(w.T, trace.Steps())
+	wantOwnFiles(w.T, trace.Steps(), w.dan)
 	w.del(w.call.With(stdout), "the first ADD")
 	a, identity := w.add("again")
 	a.del()
@@ -201,7 +212,7 @@ func (w *crashWorld) delSteps(late bool) []cni.Step {
 	if fault := traced.Del(w.T, call); fault != nil {
 		w.Fatalf("DEL: %s", fault)
 	}
-	wantOwnFiles(w.T, trace.Steps())
+	wantOwnFiles(w.T, trace.Steps(), w.dan)
 	done("DEL")
 	return trace.Steps()
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -79,6 +80,10 @@ func Parse(text []byte) (*Document, error) {
 		if _, _, ok := vmid.ParseHostLink(dev.Tap.Name); !ok || dev.Tap.Type != hostTap || dev.Name == "" || len(dev.Name) > maxName {
 			return nil, fmt.Errorf("device %.64q is of type %.64q, tap %.64q", dev.Name, dev.Tap.Type, dev.Tap.Name)
 		}
+		// Kata takes no null for a list.
+		info := &dev.NetworkInfo
+		info.Interface.IPAddresses = append([]string{}, info.Interface.IPAddresses...)
+		info.Routes = append([]Route{}, info.Routes...)
 	}
 	return &d, nil
 }
@@ -93,11 +98,40 @@ func (d *Document) Text() ([]byte, error) {
 }
 
 // Put adds a device, in the place of one with its name or its tap. They are in the
-// order of the interfaces' numbers.
+// order of the interfaces' numbers, and of each family's default routes that of the first
+// is listed: routes have no metric there, and Kata's agent has each replace the one before
+// it, so that the guest's would be the last.
 func (d *Document) Put(dev Device) {
 	d.Keep(func(old *Device) bool { return old.Name != dev.Name && old.Tap.Name != dev.Tap.Name })
 	d.Devices = append(d.Devices, dev)
+	d.settle()
+}
+
+func (d *Document) settle() {
 	slices.SortStableFunc(d.Devices, compareDevices)
+	var has4, has6 bool // a device before
+	for i := range d.Devices {
+		info := &d.Devices[i].NetworkInfo
+		before4, before6 := has4, has6
+		info.Routes = slices.DeleteFunc(info.Routes, func(r Route) bool {
+			is4, is6 := r.isDefault()
+			has4, has6 = has4 || is4, has6 || is6
+			return is4 && before4 || is6 && before6
+		})
+	}
+}
+
+// isDefault reports whether a route is the default one of a family.
+func (r Route) isDefault() (of4, of6 bool) {
+	dst, err := netip.ParsePrefix(r.Dest)
+	if err == nil {
+		return dst.Bits() == 0 && dst.Addr().Is4(), dst.Bits() == 0 && dst.Addr().Is6()
+	}
+	gateway, err := netip.ParseAddr(r.Gateway)
+	if r.Dest != "" || err != nil {
+		return false, false
+	}
+	return gateway.Is4(), gateway.Is6()
 }
 
 func compareDevices(a, b Device) int {
@@ -127,9 +161,12 @@ func Differences(text []byte, want Device, leased bool) []string {
 	}
 	var lines []string
 	have := d.Devices[i]
-	if leased {
-		want.NetworkInfo.Routes = among(have.NetworkInfo.Routes, want.NetworkInfo.Routes)
-	}
+	_, idx, _ := vmid.ParseHostLink(want.Tap.Name)
+	want.NetworkInfo.Routes = slices.DeleteFunc(slices.Clone(want.NetworkInfo.Routes), func(r Route) bool {
+		is4, is6 := r.isDefault()
+		mayLack := leased || idx > 0 && (is4 || is6) // that of an interface before it may be listed, or have been
+		return mayLack && !slices.Contains(have.NetworkInfo.Routes, r)
+	})
 	for _, f := range []struct {
 		what       string
 		have, want any
@@ -143,22 +180,11 @@ func Differences(text []byte, want Device, leased bool) []string {
 			lines = append(lines, fmt.Sprintf("device %s: %s is %s, want %s", want.Name, f.what, h, w))
 		}
 	}
-	slices.SortStableFunc(d.Devices, compareDevices)
+	d.settle()
 	if written, err := d.Text(); err != nil || !bytes.Equal(written, text) {
 		lines = append(lines, "it is not as vmtap wrote it")
 	}
 	return lines
-}
-
-// among returns those of some routes that are among others.
-func among(routes, others []Route) []Route {
-	in := []Route{}
-	for _, r := range routes {
-		if slices.Contains(others, r) {
-			in = append(in, r)
-		}
-	}
-	return in
 }
 
 // words is a part of a document in one line.

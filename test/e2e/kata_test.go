@@ -182,6 +182,10 @@ func TestKataGuest(t *testing.T) {
 				g.Gateway6 = gw
 			}
 		}
+		if a == net1 { // the default routes are eth0's
+			expect(t, "routes", len(dev.NetworkInfo.Routes), 0)
+			g.Gateway4, g.Gateway6 = a.guestConfig().Gateway4, a.guestConfig().Gateway6
+		}
 		vm := guest.Open(t, n.NS, dev.Device.TapName, g)
 		if a == net2 {
 			expect(t, "addresses", dev.NetworkInfo.Interface.IPAddresses, []string{})

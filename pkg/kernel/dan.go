@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -75,7 +74,7 @@ func (s *Session) DANDifferences(req *config.Request, want kata.Device) ([]strin
 		return nil, nil
 	}
 	path := danPath(req.DANDir, req.ContainerID)
-	text, err := readDANText(req.DANDir, req.ContainerID)
+	text, err := readDANText(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []string{path + ": missing"}, nil
 	}
@@ -105,7 +104,7 @@ func (s *Session) dropDAN(dir, containerID string, going map[int32]bool) error {
 		return err
 	}
 	d, err := readDAN(dir, containerID)
-	if errors.As(err, new(*foreignDANError)) {
+	if errors.As(err, new(notOurs)) {
 		return nil
 	}
 	if err != nil || d == nil {
@@ -216,32 +215,25 @@ func danDirsOf(links []*link, more string) (dirs []string) {
 	return dirs
 }
 
-// foreignDANError says that a sandbox's file is none that vmtap wrote.
-type foreignDANError struct {
-	path  string
-	cause error
-}
-
-func (e *foreignDANError) Error() string {
-	return fmt.Sprintf("use %s: somebody else wrote it, %v, remove it or drop kata.dan", e.path, e.cause)
-}
+// notOurs is why a sandbox's file is none that vmtap wrote.
+type notOurs struct{ error }
 
 // readDAN reads a sandbox's file, nil if there is none.
 func readDAN(dir, containerID string) (*kata.Document, error) {
 	path := danPath(dir, containerID)
-	text, err := readDANText(dir, containerID)
+	text, err := readDANText(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil //nolint:nilnil // no file is an answer here
-	case errors.Is(err, errNoFile):
-		err = &foreignDANError{path, err}
-		return nil, config.Errorf(config.CodeTaken, "%w", err)
-	case err != nil:
-		return nil, config.Errorf(config.CodeIO, "read sandbox's file: %w", err)
+	case err != nil && !errors.Is(err, errNoFile):
+		return nil, config.Errorf(config.CodeIO, "read sandbox's file for Kata: %w", err)
 	}
-	d, err := kata.Parse(text)
+	var d *kata.Document
+	if err == nil {
+		d, err = kata.Parse(text)
+	}
 	if err != nil {
-		return nil, config.Errorf(config.CodeTaken, "%w", error(&foreignDANError{path, err}))
+		return nil, config.Errorf(config.CodeTaken, "use %s: somebody else wrote it, %w, remove it or drop kata.dan", path, notOurs{err})
 	}
 	return d, nil
 }

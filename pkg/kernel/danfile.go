@@ -77,9 +77,9 @@ func inDAN(access confine.Access, dirs ...string) (files []confine.File) {
 // editDAN is what changing sandboxes' files takes, and looking for them.
 const editDAN = confine.Read | confine.Write | confine.List | confine.Make | confine.Remove
 
-func readDANText(dir, containerID string) ([]byte, error) {
+func readDANText(path string) ([]byte, error) {
 	// Neither a link to another place nor a pipe that nobody writes to.
-	f, err := os.OpenFile(danPath(dir, containerID), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := os.OpenFile(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	switch {
 	case errors.Is(err, unix.ELOOP):
 		return nil, errNoFile

@@ -150,6 +150,22 @@ func (w *crashWorld) wantSame(about string) {
 	w.wantNoChildren(about)
 }
 
+// wantListed demands that what is listed for Kata is there: the file comes last and goes first.
+func (w *crashWorld) wantListed(about string) {
+	w.Helper()
+	for file := range w.dan.files(w.T) {
+		sandbox, ok := strings.CutSuffix(file, ".json")
+		if !ok {
+			continue // a draft
+		}
+		for _, tap := range w.dan.taps(w.T, sandbox) {
+			if w.n.Command("ip", "link", "show", "dev", tap).Run() != nil {
+				w.Errorf("%s lists %s, which is not there, after %s", file, tap, about)
+			}
+		}
+	}
+}
+
 // addSteps are the calls of an ADD, and the identity that it gives the VM.
 func (w *crashWorld) addSteps() (steps []cni.Step, identity string) {
 	w.Helper()
@@ -177,6 +193,7 @@ func (w *crashWorld) addAt(f cni.Fault, identity string) {
 	if fault.Killed() != f.Kills() || fault != nil && strings.Contains(fault.Msg, "\n") {
 		w.Errorf("%s", about)
 	}
+	w.wantListed(about)
 	call := w.call
 	switch {
 	case fault == nil: // borne, and all that CHECK demands must be there
@@ -261,6 +278,7 @@ func (w *crashWorld) delAt(f cni.Fault, late bool, identity string) {
 	if fault.Killed() != f.Kills() || fault != nil && strings.Contains(fault.Msg, "\n") {
 		w.Errorf("%s", about)
 	}
+	w.wantListed(about)
 	if fault != nil { // the runtime sends it again
 		w.del(call, about)
 	}

@@ -493,6 +493,20 @@ func TestKataGC(t *testing.T) {
 	n.gc(t, dir.gc("null"))
 	check("after GC without a list")
 
+	// What is listed by now in another directory.
+	a = n.newPod(t, "again").add(t, "eth0", conf(dir.block(createConf)))
+	listed := dir.files(t)["again.json"]
+	a.del()
+	again := n.newPod(t, "again").add(t, "eth0", conf(other.block(createConf)))
+	expect(t, "the same file", other.files(t)["again.json"], listed)
+	dir.write(t, "again.json", listed)
+	n.gc(t, dir.gc("null"))
+	expect(t, "files", dir.files(t), files)
+	if fault := n.Check(t, again.call); fault != nil {
+		t.Errorf("CHECK: %s", fault)
+	}
+	again.del()
+
 	// What another call works on stays: a call of its own ends it.
 	a = n.newPod(t, "dead").add(t, "eth0", confOf("layer2", dir.block(layer2)))
 	n.Run(t, "ip", "link", "del", a.hostLink())

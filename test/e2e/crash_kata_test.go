@@ -1,0 +1,50 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vmtap/vmtap/test/cni"
+)
+
+// TestCrashKata is TestCrashTotal around Kata's file: ADD and DEL are killed before and
+// after each call that changes files or, next to them, something else, and each of these
+// fails. What is listed is there at each moment.
+func TestCrashKata(t *testing.T) {
+	wantsNoVRF(t)
+	all := crashScenarios()
+	i := slices.IndexFunc(all, func(s crashScenario) bool { return s.kata && s.sibling })
+	w := newCrashWorld(t, all[i])
+	steps, identity := w.addSteps()
+	faults := w.aroundFiles(steps)
+	for _, f := range faults {
+		w.addAt(f, identity)
+	}
+	for _, late := range []bool{false, true} {
+		of := w.aroundFiles(w.delSteps(late))
+		for _, f := range of {
+			w.delAt(f, late, identity)
+		}
+		faults = append(faults, of...)
+	}
+	w.wantSame("all")
+	if len(faults) < 50 {
+		t.Errorf("only %d faults were tried", len(faults))
+	}
+}
+
+// aroundFiles are the faults of the calls that change Kata's files, of the two changes before
+// them and of all that come after.
+func (w *crashWorld) aroundFiles(steps []cni.Step) []cni.Fault {
+	w.Helper()
+	steps = slices.DeleteFunc(slices.Clone(steps), func(s cni.Step) bool { return !s.Changes })
+	ofFile := func(s cni.Step) bool { return strings.HasPrefix(s.Detail, w.dan.path+"/") }
+	first := slices.IndexFunc(steps, ofFile)
+	if first < 0 {
+		w.Fatalf("no step changes a file in %s: %v", w.dan.path, steps)
+	}
+	return slices.DeleteFunc(cni.Faults(steps[max(0, first-2):], unix.ENOSPC), func(f cni.Fault) bool { return f.Message != 0 })
+}

@@ -150,15 +150,14 @@ func (s *Session) isWhole(hostLink *link, ifName string) (bool, error) {
 
 // deleteAll deletes attachments, as much of them at once as the kernel can.
 func (s *Session) deleteAll(garbage []attachmentLinks) error {
+	garbage, err := s.dropListed(garbage)
 	going := map[int32]bool{}
-	var hostLinks []*link
 	for _, g := range garbage {
 		if g.hostLink != nil {
 			going[g.hostLink.index] = true
-			hostLinks = append(hostLinks, g.hostLink)
 		}
 	}
-	errs := []error{s.dropDANs(hostLinks)} // before the links
+	errs := []error{err}
 	var inHost []*link
 	var groups, survivors [][]*message
 	var inPods []podLink

@@ -139,28 +139,42 @@ func (s *Session) keepListed(d *kata.Document, dir, containerID string, going ma
 	}), nil
 }
 
-// dropDANs takes links that are going out of their sandboxes' files. Their VMs must be
+// dropListed takes garbage out of its sandboxes' files, and returns what may go now: all
+// but what could not be taken out, whose links say where it is listed. The VMs must be
 // locked.
-func (s *Session) dropDANs(hostLinks []*link) error {
+func (s *Session) dropListed(garbage []attachmentLinks) (rest []attachmentLinks, err error) {
 	type file struct{ dir, containerID string }
-	var files []file
-	going := map[int32]bool{}
-	for _, l := range hostLinks {
-		dir := plan.DANDirOf(l.name, l.altNames)
-		containerID, _, ok := plan.AttachmentOf(l.altNames)
-		if dir == "" || !ok {
-			continue
+	fileOf := func(l attachmentLinks) (f file, listed bool) {
+		if l.hostLink == nil {
+			return f, false
 		}
-		going[l.index] = true
-		if f := (file{dir, containerID}); !slices.Contains(files, f) {
-			files = append(files, f)
+		f.dir = plan.DANDirOf(l.hostLink.name, l.hostLink.altNames)
+		f.containerID, _, _ = plan.AttachmentOf(l.hostLink.altNames)
+		return f, f.dir != ""
+	}
+	going := map[int32]bool{}
+	var files []file
+	for _, l := range garbage {
+		if f, listed := fileOf(l); listed {
+			going[l.hostLink.index] = true
+			if !slices.Contains(files, f) {
+				files = append(files, f)
+			}
 		}
 	}
 	var errs []error
+	failed := map[file]bool{}
 	for _, f := range files {
-		errs = append(errs, s.dropDAN(f.dir, f.containerID, going))
+		if err := s.dropDAN(f.dir, f.containerID, going); err != nil {
+			errs, failed[f] = append(errs, err), true
+		}
 	}
-	return errors.Join(errs...)
+	for _, l := range garbage {
+		if f, listed := fileOf(l); !listed || !failed[f] {
+			rest = append(rest, l)
+		}
+	}
+	return rest, errors.Join(errs...)
 }
 
 // sweepDAN takes out of all sandboxes' files in a directory, "" for none, what is gone.

@@ -47,9 +47,11 @@ func (s *Session) deleteLocked(a config.Attachment) error {
 	if err != nil {
 		return err
 	}
-	// Before the links: what no call lists any more would stay in a file.
-	danErr := s.dropAttachment(a, links)
-	return errors.Join(s.deleteLinks(a, links), danErr)
+	// Before the links, which say where it is listed: without them it might stay so.
+	if err := s.dropAttachment(a, links); err != nil {
+		return err
+	}
+	return s.deleteLinks(a, links)
 }
 
 // dropAttachment takes an attachment out of the sandbox's files for Kata.

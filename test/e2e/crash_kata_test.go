@@ -36,15 +36,18 @@ func TestCrashKata(t *testing.T) {
 	}
 }
 
-// aroundFiles are the faults of the calls that change Kata's files, of the two changes before
-// them and of all that come after.
+// aroundFiles are the faults of the calls that change Kata's files, and of the two changes
+// before and after them.
 func (w *crashWorld) aroundFiles(steps []cni.Step) []cni.Fault {
 	w.Helper()
 	steps = slices.DeleteFunc(slices.Clone(steps), func(s cni.Step) bool { return !s.Changes })
 	ofFile := func(s cni.Step) bool { return strings.HasPrefix(s.Detail, w.dan.path+"/") }
-	first := slices.IndexFunc(steps, ofFile)
+	first, last := slices.IndexFunc(steps, ofFile), len(steps)
 	if first < 0 {
 		w.Fatalf("no step changes a file in %s: %v", w.dan.path, steps)
 	}
-	return slices.DeleteFunc(cni.Faults(steps[max(0, first-2):], unix.ENOSPC), func(f cni.Fault) bool { return f.Message != 0 })
+	for !ofFile(steps[last-1]) {
+		last--
+	}
+	return slices.DeleteFunc(cni.Faults(steps[max(0, first-2):min(last+2, len(steps))], unix.ENOSPC), func(f cni.Fault) bool { return f.Message != 0 })
 }

@@ -23,16 +23,13 @@ func TestCrashKata(t *testing.T) {
 	for _, f := range faults {
 		w.addAt(f, identity)
 	}
-	for _, late := range []bool{false, true} {
-		of := w.aroundFiles(w.delSteps(late))
-		for _, f := range of {
-			w.delAt(f, late, identity)
-		}
-		faults = append(faults, of...)
+	ofDel := w.aroundFiles(w.delSteps(true))
+	for _, f := range ofDel {
+		w.delAt(f, true, identity)
 	}
 	w.wantSame("all")
-	if len(faults) < 50 {
-		t.Errorf("only %d faults were tried", len(faults))
+	if len(faults) < 20 || len(ofDel) < 20 {
+		t.Errorf("only %d faults of ADD and %d of DEL were tried", len(faults), len(ofDel))
 	}
 }
 

@@ -582,3 +582,18 @@ func TestKataAtOnce(t *testing.T) {
 	close(stop)
 	<-ended
 }
+
+// TestKataPlan: vmtapctl plan says where the interface will be listed, and lists nothing.
+func TestKataPlan(t *testing.T) {
+	wantsNoVRF(t)
+	n := newNode(t)
+	dir := newDANDir(t)
+	out, err := n.plans(t, conf(dir.block(createConf)), "--container-id", "p").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantWords(t, string(out), "# listed for Kata in "+dir.path+"/p.json\n", ":dan:"+strings.ReplaceAll(dir.path, "/", "+")+"\n")
+	if _, err := os.Stat(dir.path); !os.IsNotExist(err) {
+		t.Errorf("the directory was made: %v", err)
+	}
+}

@@ -85,8 +85,10 @@ const withDNS = `, "dns": {"nameservers": ["192.0.2.53", "192.0.2.54", "2001:db8
 func TestFirecrackerSDK(t *testing.T) {
 	wantsNoVRF(t)
 	for _, c := range []struct{ name, list, tap, ip string }{
-		{"pod", `{"type": "vmtap", ` + createConf + `, "tap": {"uid": 107, "gid": 107}` + withDNS + `}`, "eth0",
-			"ip=GUEST::GATEWAY:255.255.255.254:::off:192.0.2.53:192.0.2.54:"},
+		{
+			"pod", `{"type": "vmtap", ` + createConf + `, "tap": {"uid": 107, "gid": 107}` + withDNS + `}`, "eth0",
+			"ip=GUEST::GATEWAY:255.255.255.254:::off:192.0.2.53:192.0.2.54:",
+		},
 		{"pod, no switch", `{"type": "vmtap", "tap": {"uid": 107, "gid": 107}}`, "eth0", "ip=GUEST::GATEWAY:255.255.255.254:::off:::"},
 		{"chained", ptpBlock + `, {"type": "vmtap", "placement": "chained", "tap": {"uid": 107, "gid": 107}}`, "tap0", "ip=10.9.0.2::10.9.0.1:255.255.255.0:::off:::"},
 	} {

@@ -235,8 +235,11 @@ func everything(t *testing.T) map[string]any {
 	return l.Plugins[0]
 }
 
-// chainedOnly is the key that only placement chained has.
-const chainedOnly = "tap.name"
+// These keys only some placements have.
+const (
+	chainedOnly = "tap.name"
+	kataOnly    = "kata.dir"
+)
 
 // alone returns a plugin block with one key, "switch.id" or "routes[].gw",
 // and what else must be there for it to be accepted. Without given it has only
@@ -253,6 +256,10 @@ func alone(key string, value any, given bool) map[string]any {
 	object := map[string]any{}
 	if key == chainedOnly {
 		block = map[string]any{"placement": "chained", "prevResult": map[string]any{}}
+	}
+	if key == kataOnly {
+		block["placement"] = "host"
+		object["dan"] = true
 	}
 	switch outer {
 	case "switch":
@@ -328,7 +335,7 @@ func TestKeysAccepted(t *testing.T) {
 	block := everything(t)
 	for key, r := range keyRows(t) {
 		value, ok := valueAt(block, key)
-		if key == chainedOnly {
+		if key == chainedOnly || key == kataOnly {
 			value, ok = decode(spans(r[2])[0])
 		}
 		if !ok {
@@ -524,6 +531,7 @@ func objects() map[string]string {
 		"switch.":        `"switch": {"interface": "bridge0", %s}`,
 		"local.":         `"local": {%s}`,
 		"tap.":           `"tap": {%s}`,
+		"kata.":          `"kata": {%s}`,
 		"vmid.":          `"vmid": {%s}`,
 		"routes[].":      `"routes": [{"dst": "10.0.0.0/8", %s}]`,
 		"dns.":           `"dns": {%s}`,

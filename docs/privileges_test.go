@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,7 @@ func TestPrivileges(t *testing.T) {
 		shown, err := strconv.ParseUint(value, 16, 64)
 		want := confine.Capabilities(0)
 		if key == "CapPrm" || key == "CapEff" {
-			want = kernel.ToMake(false).Keep
+			want = kernel.ToMake(false, "").Keep
 		}
 		if err != nil || confine.Capabilities(shown) != want {
 			t.Errorf("%s is %q, want %s", key, value, want)
@@ -42,8 +43,8 @@ func TestPrivileges(t *testing.T) {
 		}
 	}
 	for calls, want := range map[string]confine.Limits{
-		"ADD, STATUS":                kernel.ToMake(false),
-		"CHECK, and a person's call": kernel.ToRead(),
+		"ADD, STATUS":                kernel.ToMake(false, ""),
+		"CHECK, and a person's call": kernel.ToRead(""),
 	} {
 		if !slices.Equal(shown[calls], want.Files) {
 			t.Errorf("%s: the page has %v, want %v", calls, shown[calls], want.Files)
@@ -52,9 +53,23 @@ func TestPrivileges(t *testing.T) {
 	if files := kernel.ToDelete().Files; len(files) > 0 || len(shown) != 2 {
 		t.Errorf("DEL and GC open %v, the page has %v", files, shown)
 	}
-	for _, f := range kernel.ToMake(true).Files {
+	for _, f := range kernel.ToMake(true, "").Files {
 		if !strings.Contains(page, "`"+f.Path+"`") && f.Path != "/proc/self/exe" {
 			t.Errorf("the page lacks %s", f.Path)
 		}
+	}
+	// What is open to Kata's files is that one directory, and all calls have it.
+	kataFiles := map[string]confine.Access{}
+	const dir = "/run/dans"
+	for calls, l := range map[string]confine.Limits{"ADD": kernel.ToMake(false, dir), "CHECK": kernel.ToRead(dir), "DEL": kernel.ToDelete(dir)} {
+		for _, f := range l.Files {
+			if f.Path == dir+"/" {
+				kataFiles[calls] = f.Access
+			}
+		}
+	}
+	edit := confine.Read | confine.Write | confine.List | confine.Make | confine.Remove
+	if want := map[string]confine.Access{"ADD": edit, "CHECK": confine.Read, "DEL": edit}; !maps.Equal(kataFiles, want) {
+		t.Errorf("Kata's files: %v, want %v", kataFiles, want)
 	}
 }

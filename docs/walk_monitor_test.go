@@ -1,7 +1,6 @@
 package docs
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"regexp"
@@ -11,6 +10,9 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/vmtap/vmtap/pkg/kata"
+	"github.com/vmtap/vmtap/pkg/plan"
 )
 
 // TestWalkMonitors: what the pages give to VM monitors is what ADD answered.
@@ -122,54 +124,44 @@ func TestWalkVMConf(t *testing.T) {
 	}
 }
 
-// TestWalkKata: the file for Kata has what ADD answered.
+// TestWalkKata: the example and its file for Kata are as conf has the one and ADD
+// writes the other.
 func TestWalkKata(t *testing.T) {
-	type route struct {
-		Gateway string `json:"gateway"`
+	w := walk{"kata.md", "../conf/54-kata.conflist"}
+	page := read(t, w.page)
+	all := blocks(page)
+	of := func(language string) string {
+		i := slices.IndexFunc(all, func(b block) bool { return b.language == language })
+		if i < 0 {
+			t.Fatalf("%s has no block of %s", w.page, language)
+		}
+		return all[i].text
 	}
-	var file struct {
-		Devices []struct {
-			Name   string `json:"name"`
-			MAC    string `json:"guest_mac"`
-			Device struct {
-				Type    string `json:"type"`
-				TapName string `json:"tap_name"`
-			} `json:"device"`
-			Network struct {
-				Interface struct {
-					Addresses []string `json:"ip_addresses"`
-					MTU       int      `json:"mtu"`
-				} `json:"interface"`
-				Routes []route `json:"routes"`
-			} `json:"network_info"`
-		} `json:"devices"`
+	if shown := of("json"); shown != read(t, w.conf) {
+		t.Errorf("the example is not that of %s:\n%s", w.conf, shown)
 	}
-	w := walks()[1]
-	all := blocks(read(t, w.page))
-	i := slices.IndexFunc(all, func(b block) bool { return b.language == "jsonc" })
-	if i < 0 {
-		t.Fatalf("%s has no file for Kata", w.page)
+	req, state := w.made(t)
+	device, err := kata.NewDevice(&req, &state)
+	if err != nil {
+		t.Fatal(err)
 	}
-	d := json.NewDecoder(strings.NewReader(all[i].text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&file); err != nil || len(file.Devices) != 1 {
-		t.Fatalf("%v, %d devices", err, len(file.Devices))
+	var d kata.Document
+	d.Put(device)
+	want, err := d.Text()
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, r := w.answer(t)
-	guest := r.Interfaces[len(r.Interfaces)-1]
-	var addresses []string
-	for _, ip := range r.IPs {
-		addresses = append(addresses, ip.Address.String())
+	if diff := cmp.Diff(string(want), of("jsonc")); diff != "" {
+		t.Errorf("-written +page:\n%s", diff)
 	}
-	var routes []route
-	for _, x := range r.Routes {
-		routes = append(routes, route{x.GW.String()})
-	}
-	have := file.Devices[0]
-	want := have
-	want.Name, want.MAC, want.Device.TapName = guest.Name, guest.Mac, r.Interfaces[1].Name
-	want.Network.Interface.Addresses, want.Network.Interface.MTU, want.Network.Routes = addresses, guest.Mtu, routes
-	if diff := cmp.Diff(want, have); diff != "" {
-		t.Errorf("-answer +page:\n%s", diff)
+	dan := plan.DANDirOf(state.HostLink.Name, state.HostLink.AltNames)
+	i := slices.IndexFunc(state.HostLink.AltNames, func(name string) bool { return strings.Contains(name, ":dan:") })
+	for _, want := range []string{
+		"cat " + dan + "/" + walkContainer() + ".json", "altname `" + state.HostLink.AltNames[i] + "`",
+		"cnitool add " + req.Network + " ", "cnitool check " + req.Network + " ", "cnitool del " + req.Network + " ",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%s lacks %s", w.page, want)
+		}
 	}
 }

@@ -106,6 +106,9 @@ show ip -d -n $pod link
 show ip -br -n $node address
 show ip -n $node route
 show ip -6 -n $node route
+if grep -q '"dan": true' "$conf"; then
+	show sh -c 'cat /run/kata-containers/dans/cnitool-*.json'
+fi
 
 # answer starts what tells the guest its addresses.
 answer() {

@@ -96,7 +96,7 @@ func blockSchema(t table) rule {
 	}
 	s["propertyNames"] = rule{"not": rule{"pattern": `^(` + strings.Join(ours, "|") + `)\.[^/]*$`}}
 	delete(s, "required") // name and cniVersion come from the list
-	s["allOf"] = append(slices.Concat(placementRules(), ipamRules(), portRules()),
+	s["allOf"] = append(slices.Concat(placementRules(), ipamRules(), portRules(), kataRules()),
 		when(is("local", false), rule{"anyOf": []rule{has("switch"), is("placement", "chained")}}),
 		when(is("locked", false), rule{"properties": rule{"guard": rule{"const": false}}}),
 	)

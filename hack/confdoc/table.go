@@ -29,6 +29,7 @@ func describe() table {
 		{heading: "What a guest may send", keys: guardKeys()},
 		{heading: "The host's layer 3", keys: forwardKeys()},
 		{heading: "The tap", keys: tapKeys()},
+		{heading: "Kata Containers", keys: kataKeys()},
 		{heading: "VM ids", keys: vmidKeys()},
 		{heading: "What the guest is told", keys: guestKeys()},
 		{heading: "Address management", keys: ipamKeys()},

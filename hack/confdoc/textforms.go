@@ -18,7 +18,7 @@ func chars(n int) string { return strings.Repeat("a", n) }
 func textForms() []textForm {
 	return []textForm{
 		linkName(), groupName(), lladdr(), address(), prefix(), prefix4(), prefix6(), idRange(), idRanges(),
-		vmName(), networkName(), line(), plainWord(), pluginName(), access(), protocolWord(),
+		vmName(), networkName(), line(), plainWord(), pluginName(), access(), protocolWord(), directory(),
 	}
 }
 

@@ -28,6 +28,10 @@ if [ "${1:-}" = prepare ] || [[ " $* " == *" vmtap.dhcp="* ]]; then
 	"$root/hack/deps.sh" dhcpcd
 	client=(-f "$(command -v dhcpcd)" -f /usr/lib/dhcpcd -f /etc/dhcpcd.conf)
 fi
+if [[ " $* " == *" ip="* ]]; then # what Debian's initramfs has for it
+	"$root/hack/deps.sh" /usr/lib/klibc/bin/ipconfig
+	client+=(-f /usr/lib/klibc/bin/ipconfig -f "$(echo /lib/klibc-*.so)")
+fi
 # image makes the guest's initramfs, with these files of this machine in it.
 image() { "$root/hack/initramfs.sh" "$@" "$root/hack/guest/init" virtio_pci virtio_net; }
 if [ "${VMTAP_GUEST:-}" = debian ]; then

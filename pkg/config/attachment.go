@@ -6,14 +6,14 @@ import (
 )
 
 // ParseAttachment reads what DEL wants of a call. Of the configuration only
-// the network's name and ipam are looked at: whatever else changed or broke
+// the network's name, ipam and kata are looked at: whatever else changed or broke
 // since ADD must not stop DEL, or the pod could never be removed. For the same
 // reason a name that no ADD accepts is no error here; see Attachment.Possible.
 // Errors are *Error: CodeDecoding if stdin is no JSON object or the name no
 // string, CodeInvalidConfig if there is no name.
 func ParseAttachment(in Input) (Attachment, error) {
 	top, name, err := readNetwork(in.Stdin)
-	return Attachment{Network: name, ContainerID: in.ContainerID, IfName: in.IfName, Netns: in.Netns, IPAM: ipamOf(top)}, err
+	return Attachment{Network: name, ContainerID: in.ContainerID, IfName: in.IfName, Netns: in.Netns, IPAM: ipamOf(top), DANDir: danDirOf(top)}, err
 }
 
 // readNetwork reads a configuration as far as its keys, and the network's

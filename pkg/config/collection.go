@@ -14,6 +14,8 @@ type Collection struct {
 	Known bool
 	Valid []Attachment // of Network
 	IPAM  string       // the plugin to delegate to, "" for none
+
+	DANDir string // as Attachment has it
 }
 
 // The keys that hold the valid attachments: the specification's, and the one
@@ -32,7 +34,7 @@ func ParseCollection(in Input) (Collection, error) {
 	if err != nil {
 		return Collection{}, err
 	}
-	c := Collection{Network: name, IPAM: ipamOf(top)}
+	c := Collection{Network: name, IPAM: ipamOf(top), DANDir: danDirOf(top)}
 	for _, key := range []string{validKey, validKeyOld} {
 		raw, ok := top[key]
 		if !ok || string(raw) == "null" {

@@ -23,6 +23,12 @@ func parseNetwork(s string) (string, error) { return parseSpecName(s, maxNetwork
 // parseContainerID checks a container id.
 func parseContainerID(s string) (string, error) { return parseSpecName(s, maxContainerID) }
 
+// IsContainerID reports whether ADD accepts a container id.
+func IsContainerID(s string) bool {
+	_, err := parseContainerID(s)
+	return err == nil
+}
+
 // parseSpecName checks a name by the CNI specification's rule for network
 // names and container ids, with a longest length of ours.
 func parseSpecName(s string, longest int) (string, error) {

@@ -128,6 +128,7 @@ func (d *draft) readBlock(top *fields, machineID func() (string, error)) {
 	d.HostAccess = readHostAccess(top)
 	d.NTP = optionalAll(top, "ntp", parseAddr)
 	d.Tap = readTap(top.object("tap"))
+	d.DANDir = readKata(top.object("kata"))
 	d.VMID = readVMID(top.object("vmid"), d.Local)
 	if n, ok := top.get("routes"); ok {
 		d.Routes = readRoutes(n)

@@ -49,6 +49,7 @@ type Request struct {
 	HostAccess HostAccess // what guests in rdomain 0 may open on the host itself
 
 	Tap    Tap
+	DANDir string // where Kata's runtime looks for the sandbox's file, which is to list the interface; "" for none
 	Routes []Route
 	DNS    DNS
 	NTP    []netip.Addr   // time servers that vmtapd tells the guest
@@ -141,4 +142,5 @@ type Attachment struct {
 	IfName      string
 	Netns       string // CNI_NETNS of this call, "" if it is gone
 	IPAM        string // the plugin to delegate to, "" for none
+	DANDir      string // Request.DANDir of the configuration as it is now, "" for none
 }

@@ -4,6 +4,7 @@ package config
 // other.
 func (d *draft) checkTogether() {
 	d.checkPlacement()
+	d.checkKata()
 	d.checkIPAM()
 	d.checkBandwidth()
 	if d.Switch == nil && d.Local == nil && d.Placement != PlacementChained {

@@ -61,6 +61,9 @@ func noteClaim(note func(string, ...any), req *config.Request, f *plan.Foreseen)
 	if len(req.Groups) > 0 {
 		note("groups %s", strings.Join(req.Groups, ", "))
 	}
+	if req.DANDir != "" {
+		note("listed for Kata in %s/%s.json", req.DANDir, req.ContainerID)
+	}
 	switch {
 	case req.Guard != nil:
 		note("guarded: the guest can only use its own lladdr and addresses")

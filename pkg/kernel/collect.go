@@ -5,26 +5,39 @@ import (
 	"strings"
 
 	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/confine"
 	"github.com/vmtap/vmtap/pkg/plan"
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
 
+// Suspects are the attachments that look as if Collect were to delete them.
+type Suspects struct {
+	attachments []config.Attachment
+	danDirs     []string // where files for Kata may list them
+}
+
+// Suspects looks for them.
+func (s *Session) Suspects(c *config.Collection) (*Suspects, error) {
+	attachments, hostLinks, err := s.suspects(c)
+	return &Suspects{attachments, danDirsOf(hostLinks, c.DANDir)}, err
+}
+
+// ToDelete is what Collect needs of the process's rights.
+func (p *Suspects) ToDelete() confine.Limits { return ToDelete(p.danDirs...) }
+
 // Collect deletes what is left of a network's attachments that are not valid
 // any more, and dead halves: a gateway without its host link, whatever its
-// network was, and a host link without its tap, and elements of groups' sets
-// whose links are gone. It goes on after errors and returns them joined.
+// network was, and a host link without its tap, elements of groups' sets
+// whose links are gone, and what files for Kata list of such. It goes on after errors
+// and returns them joined.
 //
 // An attachment on which another call works is left to that call. The lock must
 // be open.
-func (s *Session) Collect(c *config.Collection) error {
-	suspects, err := s.suspects(c)
-	if err != nil {
-		return err
-	}
+func (s *Session) Collect(c *config.Collection, p *Suspects) error {
 	var garbage []attachmentLinks
 	var errs []error
 	vms := map[string]bool{} // whose locks stay
-	for _, a := range suspects {
+	for _, a := range p.attachments {
 		links, err := s.lockGarbage(c, a, vms[a.ContainerID])
 		switch {
 		case err != nil:
@@ -34,17 +47,17 @@ func (s *Session) Collect(c *config.Collection) error {
 			vms[a.ContainerID] = true
 		}
 	}
-	return errors.Join(append(errs, s.deleteAll(garbage), s.sweepGroups())...)
+	return errors.Join(append(errs, s.deleteAll(garbage), s.sweepGroups(), s.sweepDAN(c.DANDir))...)
 }
 
-// suspects returns the attachments that look as if they were to go.
-func (s *Session) suspects(c *config.Collection) ([]config.Attachment, error) {
+// suspects returns the attachments that look as if they were to go, and what host links
+// they have.
+func (s *Session) suspects(c *config.Collection) (all []config.Attachment, hostLinks []*link, err error) {
 	links, err := s.linksOfVMs()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	alive := withHostLink(links)
-	var all []config.Attachment
 	for _, l := range links {
 		if name, ok := plan.GatewayOf(l.altNames); ok && !alive[name] {
 			containerID, ifName, _ := strings.Cut(name, "@")
@@ -53,9 +66,10 @@ func (s *Session) suspects(c *config.Collection) ([]config.Attachment, error) {
 		containerID, ifName, ok := plan.AttachmentOf(l.altNames)
 		if ok && plan.IsOfNetwork(l.altNames, c.Network) && !c.Has(containerID, ifName) {
 			all = append(all, config.Attachment{Network: c.Network, ContainerID: containerID, IfName: ifName})
+			hostLinks = append(hostLinks, l)
 		}
 	}
-	return all, nil
+	return all, hostLinks, nil
 }
 
 // linksOfVMs returns the host's links of the kinds that vmtap makes for VMs,
@@ -136,13 +150,14 @@ func (s *Session) isWhole(hostLink *link, ifName string) (bool, error) {
 
 // deleteAll deletes attachments, as much of them at once as the kernel can.
 func (s *Session) deleteAll(garbage []attachmentLinks) error {
+	garbage, err := s.dropListed(garbage)
 	going := map[int32]bool{}
 	for _, g := range garbage {
 		if g.hostLink != nil {
 			going[g.hostLink.index] = true
 		}
 	}
-	var errs []error
+	errs := []error{err}
 	var inHost []*link
 	var groups, survivors [][]*message
 	var inPods []podLink

@@ -7,9 +7,29 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/confine"
 	"github.com/vmtap/vmtap/pkg/plan"
 	"github.com/vmtap/vmtap/pkg/vmid"
 )
+
+// ToDelete is what Delete needs of the process's rights for this attachment. It looks at
+// its host link, which says where Kata's file is, if that lists it. If an ADD gives it
+// another directory after this look, Delete is refused that one, and done the next time.
+func (s *Session) ToDelete(a config.Attachment) (confine.Limits, error) {
+	links, err := s.findAttachment(a)
+	if err != nil {
+		return confine.Limits{}, err
+	}
+	return ToDelete(links.danDirs(a)...), nil
+}
+
+// danDirs returns where files for Kata may list an attachment.
+func (l attachmentLinks) danDirs(a config.Attachment) []string {
+	if l.hostLink == nil {
+		return danDirsOf(nil, a.DANDir)
+	}
+	return danDirsOf([]*link{l.hostLink}, a.DANDir)
+}
 
 // Delete removes what is left of an attachment. It needs neither the pod's
 // namespace nor the configuration of the ADD: the altnames lead to the links,
@@ -27,6 +47,27 @@ func (s *Session) deleteLocked(a config.Attachment) error {
 	if err != nil {
 		return err
 	}
+	// Before the links, which say where it is listed: without them it might stay so.
+	if err := s.dropAttachment(a, links); err != nil {
+		return err
+	}
+	return s.deleteLinks(a, links)
+}
+
+// dropAttachment takes an attachment out of the sandbox's files for Kata.
+func (s *Session) dropAttachment(a config.Attachment, links attachmentLinks) error {
+	going := map[int32]bool{}
+	if links.hostLink != nil {
+		going[links.hostLink.index] = true
+	}
+	var errs []error
+	for _, dir := range links.danDirs(a) {
+		errs = append(errs, s.dropDAN(dir, a.ContainerID, going))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Session) deleteLinks(a config.Attachment, links attachmentLinks) error {
 	hostLink := links.hostLink
 	if hostLink == nil {
 		return errors.Join(s.deleteSurvivors(links, a.IfName), s.deleteChained(a), s.sweepGroups())
@@ -37,7 +78,8 @@ func (s *Session) deleteLocked(a config.Attachment) error {
 	if err := s.host.do(links.deleteTogether()...); err != nil {
 		return err
 	}
-	if links, err = s.findAttachment(a); err != nil {
+	links, err := s.findAttachment(a)
+	if err != nil {
 		return err
 	}
 	if err := s.deleteSurvivors(links, a.IfName); err != nil {

@@ -10,7 +10,7 @@ import (
 // Left returns what Collect would delete, if no other call worked on it. It
 // changes nothing.
 func (s *Session) Left(c *config.Collection) ([]plan.Left, error) {
-	suspects, err := s.suspects(c)
+	suspects, _, err := s.suspects(c)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,11 @@ func (s *Session) checkStatus(req *config.Request) error {
 	if err := checkContext(req.Tap.SELinuxContext); err != nil {
 		return err
 	}
+	if req.DANDir != "" {
+		if err := checkDANDir(req.DANDir); err != nil {
+			return err
+		}
+	}
 	if usesClassifier(req) {
 		if err := checkClassifier(); err != nil {
 			return err

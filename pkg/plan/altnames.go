@@ -18,6 +18,13 @@ const gatewayMark = "gw:"
 // no ':'.
 const tapMark = ":net:"
 
+// danMark stands in the altname of a host link that a sandbox's file for Kata lists,
+// between the link's name and the directory. No group's name has a ':'.
+const danMark = ":dan:"
+
+// danSlash stands for '/' there: ip(8) takes no name with one.
+const danSlash = "+"
+
 // AttachmentName is the altname by which DEL, CHECK and people find an
 // attachment's host link.
 func AttachmentName(containerID, ifName string) string { return containerID + "@" + ifName }
@@ -38,6 +45,22 @@ func SwitchName(bridge string) string { return bridge + ".switch" }
 // GatewayName is the altname by which a gateway is found.
 func GatewayName(containerID, ifName string) string {
 	return gatewayMark + AttachmentName(containerID, ifName)
+}
+
+// danName is the altname that records in which directory a sandbox's file for Kata
+// lists this host link: DEL must find it whatever the configuration says by then.
+func danName(hostLink, dir string) string {
+	return hostLink + danMark + strings.ReplaceAll(dir, "/", danSlash)
+}
+
+// DANDirOf returns the directory that a host link's altnames record, "" for none.
+func DANDirOf(hostLink string, altNames []string) string {
+	for _, a := range altNames {
+		if dir, ok := strings.CutPrefix(a, hostLink+danMark); ok {
+			return strings.ReplaceAll(dir, danSlash, "/")
+		}
+	}
+	return ""
 }
 
 func groupName(hostLink, group string) string { return hostLink + "." + group }

@@ -22,6 +22,19 @@ type LeaseAddr struct {
 	Gateway netip.Addr
 }
 
+// AllAddrs returns the guest's addresses: a local interface's, or those of its
+// lease, in the order of the IPAM plugin.
+func (g *Guest) AllAddrs() []LeaseAddr {
+	addrs := slices.Clone(g.Lease.Addrs)
+	if g.Addrs.Guest4.IsValid() {
+		addrs = append(addrs, LeaseAddr{Prefix: netip.PrefixFrom(g.Addrs.Guest4, 31), Gateway: g.Addrs.Host4})
+	}
+	if g.Addrs.Guest6.IsValid() {
+		addrs = append(addrs, LeaseAddr{Prefix: netip.PrefixFrom(g.Addrs.Guest6, 96), Gateway: g.Addrs.Host6})
+	}
+	return addrs
+}
+
 // Gateway returns the gateway of the first address of dst's family that has
 // one, invalid if there is none.
 func (l *Lease) Gateway(dst netip.Prefix) netip.Addr {

@@ -72,6 +72,7 @@ func TestAltNamesFit(t *testing.T) {
 		r.ContainerID = strings.Repeat("c", 96)
 		r.IfName = strings.Repeat("e", 15)
 		r.Network = strings.Repeat("n", 100)
+		r.DANDir = "/" + strings.Repeat("d", 95)
 		r.Switch.Interface = strings.Repeat("b", 15)
 		for i := range 32 {
 			r.Groups = append(r.Groups, fmt.Sprintf("group-%02d-ofvmsx", i))
@@ -86,8 +87,8 @@ func TestAltNamesFit(t *testing.T) {
 		claim Claim
 		count int
 	}{
-		{"local", req, claims[0], 2 + 2 + 2 + 32},
-		{"highest vmid", &notLocalReq, Claim{VMID: vmid.MaxID, Idx: MaxIdx, Holder: true, LLAddr: first.LLAddr}, 2 + 2 + 1 + 32},
+		{"local", req, claims[0], 2 + 3 + 2 + 32},
+		{"highest vmid", &notLocalReq, Claim{VMID: vmid.MaxID, Idx: MaxIdx, Holder: true, LLAddr: first.LLAddr}, 2 + 3 + 1 + 32},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, err := New(c.req, &Node{}, c.claim)

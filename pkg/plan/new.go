@@ -141,6 +141,9 @@ func (s *State) hostLinkNames(req *config.Request) []string {
 		names = append(names, vmid.VM(c.VMID), PodName(req.ContainerID))
 	}
 	names = append(names, AttachmentName(req.ContainerID, req.IfName), NetworkName(link, req.Network))
+	if req.DANDir != "" {
+		names = append(names, danName(link, req.DANDir))
+	}
 	if s.Guest.Addrs.Guest4.IsValid() {
 		names = append(names, addrName(s.Guest.Addrs.Guest4))
 	}

@@ -7,6 +7,7 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/kata"
 	"github.com/vmtap/vmtap/pkg/kernel"
 	"github.com/vmtap/vmtap/pkg/plan"
 	"github.com/vmtap/vmtap/pkg/result"
@@ -47,6 +48,9 @@ func openForAdd(s *kernel.Session, req *config.Request, ipam *ipam) error {
 	if err := s.OpenPod(req); err != nil {
 		return err
 	}
+	if err := s.OpenDAN(req.DANDir); err != nil {
+		return err
+	}
 	return confineTo(toMake(req), ipam)
 }
 
@@ -60,6 +64,9 @@ func (p *Plugin) add(s *kernel.Session, req *config.Request, ipam *ipam, previou
 	}
 	if h := observed.HostLink; h != nil {
 		return config.Errorf(config.CodeTaken, "add %s: it exists, its host link is %s, DEL it first", plan.AttachmentName(req.ContainerID, req.IfName), h.Name)
+	}
+	if err := s.CheckDAN(req); err != nil {
+		return err
 	}
 	if err := s.EnterPod(req); err != nil {
 		return err
@@ -76,7 +83,7 @@ func (p *Plugin) add(s *kernel.Session, req *config.Request, ipam *ipam, previou
 	if err := ipam.add(s, req, state); err != nil {
 		return err
 	}
-	if err := s.Finish(); err != nil {
+	if err := finish(s, req, state); err != nil {
 		return err
 	}
 	return p.print(req, result.After(previous, result.New(req, state, previous)))
@@ -135,6 +142,22 @@ func attach(s *kernel.Session, req *config.Request, observed *kernel.Observation
 		return nil, err
 	}
 	return state, s.Apply(state)
+}
+
+// finish makes the attachment stay, and then lists it for Kata: a file that lists a tap
+// must not outlive it.
+func finish(s *kernel.Session, req *config.Request, state *plan.State) error {
+	if req.DANDir == "" {
+		return s.Finish()
+	}
+	device, err := kata.NewDevice(req, state)
+	if err != nil {
+		return err
+	}
+	if err := s.Finish(); err != nil {
+		return err
+	}
+	return s.ListDAN(req, device)
 }
 
 func (p *Plugin) print(req *config.Request, r *types100.Result) error {

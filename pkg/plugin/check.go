@@ -1,11 +1,13 @@
 package plugin
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/skel"
 
 	"github.com/vmtap/vmtap/pkg/config"
+	"github.com/vmtap/vmtap/pkg/kata"
 	"github.com/vmtap/vmtap/pkg/kernel"
 	"github.com/vmtap/vmtap/pkg/plan"
 	"github.com/vmtap/vmtap/pkg/result"
@@ -35,7 +37,7 @@ func check(s *kernel.Session, req *config.Request, ipam *ipam) error {
 	if err := s.OpenInspectedPod(req); err != nil {
 		return err
 	}
-	if err := confineTo(kernel.ToRead(), ipam); err != nil {
+	if err := confineTo(kernel.ToRead(req.DANDir), ipam); err != nil {
 		return err
 	}
 	observed, err := s.Observe(req)
@@ -60,11 +62,31 @@ func check(s *kernel.Session, req *config.Request, ipam *ipam) error {
 	if err != nil {
 		return err
 	}
+	dan, err := danDifferences(s, req, want)
+	if err != nil {
+		return err
+	}
 	differences := append(plan.Diff(want, have), want.LockedOut(req)...)
 	differences = append(differences, plan.RouteLines(routes)...)
+	differences = append(differences, dan...)
 	differences = append(differences, result.Missing(result.New(req, want, previous), previous)...)
 	if len(differences) > 0 {
 		return config.Errorf(config.CodeDiffers, "check %s: %s", plan.AttachmentName(req.ContainerID, req.IfName), strings.Join(differences, "; "))
 	}
 	return nil
+}
+
+// danDifferences names what is wrong with what Kata would read of the attachment.
+func danDifferences(s *kernel.Session, req *config.Request, want *plan.State) ([]string, error) {
+	if req.DANDir == "" {
+		return nil, nil
+	}
+	listed := *want
+	// Of an IPAM plugin's routes prevResult tells, and of later plugins'.
+	listed.Guest.Lease.Routes = slices.DeleteFunc(slices.Clone(want.Guest.Lease.Routes), func(r config.Route) bool { return !kata.HasPlace(r) })
+	device, err := kata.NewDevice(req, &listed)
+	if err != nil {
+		return nil, err
+	}
+	return s.DANDifferences(req, device)
 }

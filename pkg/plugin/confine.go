@@ -20,7 +20,7 @@ func confineTo(l confine.Limits, i *ipam) error {
 
 // toMake is what ADD needs, and STATUS.
 func toMake(req *config.Request) confine.Limits {
-	return kernel.ToMake(req.Tap.SELinuxContext != "")
+	return kernel.ToMake(req.Tap.SELinuxContext != "", req.DANDir)
 }
 
 func confineError(err error) error {

@@ -138,7 +138,11 @@ func del(a config.Attachment, args *skel.CmdArgs) error {
 			return err
 		}
 		s.OpenLeftPod(a.Netns)
-		if err := confineTo(kernel.ToDelete(), ipam); err != nil {
+		limits, err := s.ToDelete(a)
+		if err != nil {
+			return err
+		}
+		if err := confineTo(limits, ipam); err != nil {
 			return err
 		}
 		if err := s.LockAttachment(a.ContainerID, a.IfName); err != nil {
@@ -148,7 +152,7 @@ func del(a config.Attachment, args *skel.CmdArgs) error {
 			err := ipam.run("DEL")
 			return also(s.Delete(a), err)
 		}
-		err := s.Delete(a)
+		err = s.Delete(a)
 		return also(err, ipam.run("DEL"))
 	})
 }
@@ -166,10 +170,14 @@ func gc(c *config.Collection, args *skel.CmdArgs) error {
 		if err := s.OpenLock(); err != nil {
 			return err
 		}
-		if err := confineTo(kernel.ToDelete(), ipam); err != nil {
+		suspects, err := s.Suspects(c)
+		if err != nil {
 			return err
 		}
-		return s.Collect(c)
+		if err := confineTo(suspects.ToDelete(), ipam); err != nil {
+			return err
+		}
+		return s.Collect(c, suspects)
 	})
 	return also(err, ipam.run("GC"))
 }

@@ -15,7 +15,7 @@ func lookAround() string {
 	var inForce confine.InForce
 	var host plan.Host
 	err := inSession(func(s *kernel.Session) (err error) {
-		if inForce, err = confine.Process(kernel.ToRead()); err != nil {
+		if inForce, err = confine.Process(kernel.ToRead("")); err != nil {
 			return confineError(err)
 		}
 		host, err = s.Look()

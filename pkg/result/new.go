@@ -44,7 +44,7 @@ func New(req *config.Request, state *plan.State, previous *types100.Result) *typ
 		r.IPs = takenIP(req, previous, first)
 		return r
 	}
-	r.IPs = ips(guestAddrs(state), first, others)
+	r.IPs = ips(state.Guest.AllAddrs(), first, others)
 	r.Routes = routes(req, state)
 	r.DNS = types.DNS(req.DNS)
 	if r.DNS.IsEmpty() {
@@ -92,20 +92,6 @@ func mtu(req *config.Request, n int) int {
 		return 0
 	}
 	return n
-}
-
-// guestAddrs returns the guest's addresses: a local interface's, or those of
-// its lease, in the order of the IPAM plugin.
-func guestAddrs(state *plan.State) []plan.LeaseAddr {
-	a := &state.Guest.Addrs
-	addrs := slices.Clone(state.Guest.Lease.Addrs)
-	if a.Guest4.IsValid() {
-		addrs = append(addrs, plan.LeaseAddr{Prefix: netip.PrefixFrom(a.Guest4, 31), Gateway: a.Host4})
-	}
-	if a.Guest6.IsValid() {
-		addrs = append(addrs, plan.LeaseAddr{Prefix: netip.PrefixFrom(a.Guest6, 96), Gateway: a.Host6})
-	}
-	return addrs
 }
 
 // ips lists the guest's addresses. The first, IPv4 if there is one, belongs to

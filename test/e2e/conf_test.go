@@ -14,14 +14,21 @@ import (
 )
 
 // readExample returns a file in conf/. Where host-local is in it, it keeps its
-// leases in a directory of the test's.
+// leases in a directory of the test's, and so are files for Kata.
 func readExample(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(source, "conf", file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.ReplaceAll(string(text), `"type": "host-local",`, fmt.Sprintf(`"type": "host-local", "dataDir": %q,`, t.TempDir()))
+	leased := strings.ReplaceAll(string(text), `"type": "host-local",`, fmt.Sprintf(`"type": "host-local", "dataDir": %q,`, t.TempDir()))
+	return withOwnDANs(t, leased)
+}
+
+// withOwnDANs is a list that has files for Kata in a directory of the test's.
+func withOwnDANs(t *testing.T, list string) string {
+	t.Helper()
+	return strings.ReplaceAll(list, `"dan": true`, fmt.Sprintf(`"dan": true, "dir": %q`, newDANDir(t).path))
 }
 
 // exampleBlock returns the one block of a file in conf/ as a runtime that knows

@@ -46,9 +46,12 @@ func (w *crashWorld) wantNoChildren(about string) {
 
 // wantOwnFiles demands that a plugin makes no file but its lock, removes none, and writes to no other than the
 // kernel's settings and its own output.
-func wantOwnFiles(t *testing.T, steps []cni.Step) {
+func wantOwnFiles(t *testing.T, steps []cni.Step, dan danDir) {
 	t.Helper()
 	own := []string{"/run/vmtap/lock", "/proc/sys/net/", "pipe:", "socket:", "/memfd:"}
+	if dan.path != "" {
+		own = append(own, dan.path)
+	}
 	const context = "/attr/exec" // its own, for the child that makes a labelled tap
 	for _, s := range steps {
 		switch s.Call {

@@ -17,6 +17,8 @@ type crashScenario struct {
 	node   func(*testing.T) *node // newNode if nil
 	// chained is on the interface of another plugin.
 	chained bool
+	// kata says that the interface is listed for Kata.
+	kata bool
 	// unguarded interfaces have no guard that links could lack.
 	unguarded bool
 	// sibling says that the VM has a second interface when the first is deleted, to which its claims go.
@@ -44,6 +46,8 @@ func crashScenarios() []crashScenario {
 		{name: "host", block: `"placement": "host", ` + createConf},
 		{name: "host, no switch", block: `"placement": "host"`},
 		{name: "host, locked port", block: `"placement": "host", ` + isolatedPort, unguarded: true},
+		{name: "kata", block: layer2 + `, "local": true`, kata: true},
+		{name: "kata, sibling", block: `"local": {"inet6": false}`, kata: true, sibling: true},
 		{name: "veth", block: `"device": "veth", ` + createConf},
 		{name: "veth, no switch, IPv4 only", block: `"device": "veth", "local": {"inet6": false}`},
 		{name: "chained", block: chainedConf, chained: true},

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -21,7 +22,9 @@ type crashWorld struct {
 	p      *pod
 	call   cni.Call // of an ADD
 	leases pool
-	held   []string // the leases of others
+	dan    danDir
+	held   []string          // the leases of others
+	listed map[string]string // for Kata, of others
 	before snapshots
 	groups callGroups
 }
@@ -38,6 +41,10 @@ func newCrashWorld(t *testing.T, s crashScenario) *crashWorld {
 	if s.leased != "" {
 		block = s.leased + w.leases.dual()
 	}
+	if s.kata {
+		w.dan = newDANDir(t)
+		block = w.dan.block(block)
+	}
 	if !s.fresh && !s.chained {
 		w.first = w.n.newPod(t, "first").add(t, "eth0", conf(block))
 	}
@@ -49,6 +56,7 @@ func newCrashWorld(t *testing.T, s crashScenario) *crashWorld {
 		w.call.Args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=crash"
 	}
 	w.held = w.leases.leases(t, "vmnet")
+	w.listed = w.dan.files(t)
 	for _, ns := range []*netns.NS{w.n.NS, w.p.NS} {
 		settle(t, ns)
 		w.before = append(w.before, taken{ns, w.take(ns)})
@@ -132,11 +140,30 @@ func (w *crashWorld) wantSame(about string) {
 	if got := w.leases.leases(w.T, "vmnet"); !slices.Equal(got, w.held) {
 		w.Errorf("leak: the leases are %v, were %v, after %s", got, w.held, about)
 	}
+	if got := w.dan.files(w.T); !maps.Equal(got, w.listed) {
+		w.Errorf("leak: Kata's files are %v, were %v, after %s", got, w.listed, about)
+	}
 	files, err := os.ReadDir("/run/vmtap")
 	if err != nil || len(files) > 1 || len(files) == 1 && files[0].Name() != "lock" {
 		w.Errorf("leak: /run/vmtap holds %v, %v, after %s", files, err, about)
 	}
 	w.wantNoChildren(about)
+}
+
+// wantListed demands that what is listed for Kata is there: the file comes last and goes first.
+func (w *crashWorld) wantListed(about string) {
+	w.Helper()
+	for file := range w.dan.files(w.T) {
+		sandbox, ok := strings.CutSuffix(file, ".json")
+		if !ok {
+			continue // a draft
+		}
+		for _, tap := range w.dan.taps(w.T, sandbox) {
+			if w.n.Command("ip", "link", "show", "dev", tap).Run() != nil {
+				w.Errorf("%s lists %s, which is not there, after %s", file, tap, about)
+			}
+		}
+	}
 }
 
 // addSteps are the calls of an ADD, and the identity that it gives the VM.
@@ -147,7 +174,7 @@ func (w *crashWorld) addSteps() (steps []cni.Step, identity string) {
 	if fault != nil {
 		w.Fatalf("ADD: %s", fault)
 	}
-	wantOwnFiles(w.T, trace.Steps())
+	wantOwnFiles(w.T, trace.Steps(), w.dan)
 	w.del(w.call.With(stdout), "the first ADD")
 	a, identity := w.add("again")
 	a.del()
@@ -166,6 +193,7 @@ func (w *crashWorld) addAt(f cni.Fault, identity string) {
 	if fault.Killed() != f.Kills() || fault != nil && strings.Contains(fault.Msg, "\n") {
 		w.Errorf("%s", about)
 	}
+	w.wantListed(about)
 	call := w.call
 	switch {
 	case fault == nil: // borne, and all that CHECK demands must be there
@@ -201,7 +229,7 @@ func (w *crashWorld) delSteps(late bool) []cni.Step {
 	if fault := traced.Del(w.T, call); fault != nil {
 		w.Fatalf("DEL: %s", fault)
 	}
-	wantOwnFiles(w.T, trace.Steps())
+	wantOwnFiles(w.T, trace.Steps(), w.dan)
 	done("DEL")
 	return trace.Steps()
 }
@@ -250,6 +278,7 @@ func (w *crashWorld) delAt(f cni.Fault, late bool, identity string) {
 	if fault.Killed() != f.Kills() || fault != nil && strings.Contains(fault.Msg, "\n") {
 		w.Errorf("%s", about)
 	}
+	w.wantListed(about)
 	if fault != nil { // the runtime sends it again
 		w.del(call, about)
 	}

@@ -40,7 +40,7 @@ func onExamples(t *testing.T, which func(list string) bool) {
 				continue
 			}
 			ran++
-			t.Run(filepath.Base(file), func(t *testing.T) { m.runExample(t, string(text)) })
+			t.Run(filepath.Base(file), func(t *testing.T) { m.runExample(t, withOwnDANs(t, string(text))) })
 		}
 		if ran < 2 {
 			t.Errorf("%d examples", ran)

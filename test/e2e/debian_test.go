@@ -73,8 +73,8 @@ func TestIPDHCP(t *testing.T) {
 	gateway := c.Gateway4.String()
 	console := readyLinux(t, startLinux(t, p, c.LLAddr.String(), "ip=dhcp", "vmtap.ping="+gateway))
 	for _, want := range []string{
-		"eth0 was given address " + c.Addr4.String(), "was given default route via " + gateway,
-		"was given name server " + nameServer4, "was given mtu 1400", "was given name web-0", "ping " + gateway + ": answers",
+		"eth0 was told address " + c.Addr4.String(), "was told default route via " + gateway,
+		"was told name server " + nameServer4, "was told mtu 1400", "was told name web-0", "ping " + gateway + ": answers",
 	} {
 		wantLine(t, console, "guest: "+want)
 	}

@@ -19,8 +19,8 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build the plugin, bin/vmtap, bin/vmtapd that answers guests, and bin/vmtapctl that shows them
-	go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./plugins/vmtap ./cmd/vmtapd ./cmd/vmtapctl
+build: ## build the plugin, bin/vmtap, and beside it vmtapd, vmtapctl and vmtap-install
+	go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./plugins/vmtap ./cmd/vmtapd ./cmd/vmtapctl ./cmd/vmtap-install
 
 .PHONY: man
 man: ## write vmtapctl's manual pages and shells' completions to bin/share

@@ -139,7 +139,7 @@ func TestKilled(t *testing.T) {
 		}
 	}
 	left := 0
-	for round := range 40 {
+	for round := range 15 {
 		var cmds [2]*exec.Cmd
 		for i := range cmds {
 			cmds[i] = exec.Command("/proc/self/exe")

@@ -55,8 +55,9 @@ func parse(args []string) (*options, error) {
 		return nil, err
 	}
 	o.rest = flags.Args()
+	before := args[:len(args)-len(o.rest)]
 	switch {
-	case len(o.rest) > 0 && args[len(args)-len(o.rest)-1] != "--":
+	case len(o.rest) > 0 && (len(before) == 0 || before[len(before)-1] != "--"):
 		return nil, fmt.Errorf("read arguments: %q is none of them: what is vmtapd's stands after --", o.rest[0])
 	case len(o.rest) > 0 && (o.once || o.vmtapd == ""):
 		return nil, fmt.Errorf("read arguments: %q is for vmtapd, which is not run", o.rest[0])

@@ -119,6 +119,12 @@ func TestCRIInstall(t *testing.T) {
 	s.wantIPs(t)
 	s.wantCheck(t)
 
+	// As docs/install.md has it with kubectl exec.
+	shown, err := m.Runtime().ExecSync(t.Context(), &runtime.ExecSyncRequest{ContainerId: c.ID, Cmd: []string{"/bin/vmtapctl", "show"}, Timeout: 60})
+	if err != nil || shown.ExitCode != 0 || !strings.Contains(string(shown.Stdout), "default/web") {
+		t.Errorf("vmtapctl show: %v, %d: %s%s", err, shown.GetExitCode(), shown.GetStdout(), shown.GetStderr())
+	}
+
 	// The installer keeps no right; what it restores works.
 	status := m.Path(fmt.Sprintf("/proc/%d/status", c.PID(t)))
 	const nothing = "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"

@@ -111,6 +111,14 @@ func TestDowngrade(t *testing.T) {
 			t.Errorf("%q: %v", c.there, err)
 		}
 		wantFile(t, w.plugin, c.there, 0o755)
+		page, readErr := os.ReadFile("../../docs/upgrading.md")
+		if readErr != nil {
+			t.Fatal(readErr)
+		}
+		words := strings.NewReplacer(w.bin, "/opt/cni/bin", "v0.2.0", "v0.1.0", "v0.2.1", "v0.2.0").Replace(err.Error())
+		if !strings.Contains(string(page), "vmtap-install: "+words+"\n") {
+			t.Errorf("docs/upgrading.md has not the message %q", words)
+		}
 	}
 }
 

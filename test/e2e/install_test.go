@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/test/cni"
@@ -139,7 +140,7 @@ func TestInstallKilled(t *testing.T) {
 
 	l := i.load(t, 2)
 	killed, left := 0, 0
-	for round := range 30 {
+	for round := range 20 {
 		plugin := []string{newer, older}[round%2]
 		cmd := i.installer(plugin, "-downgrade", "-once")
 		if err := cmd.Start(); err != nil {
@@ -208,7 +209,7 @@ func children(t *testing.T, pid int) (all []int) {
 func TestInstaller(t *testing.T) {
 	wantsNoVRF(t)
 	i := newInstalled(t)
-	plugin := cni.Build(t)
+	plugin, newer := stamped(t, "v0.1.0"), stamped(t, "v0.1.1")
 	socket := filepath.Join(t.TempDir(), "s")
 	run := func(more ...string) *responder {
 		args := append([]string{"-plugin", plugin}, append(i.options, more...)...)
@@ -238,6 +239,22 @@ func TestInstaller(t *testing.T) {
 	}
 	i.wantPlugin(t, plugin)
 	i.newPod(t, "p").add(t, "eth0", conf(createConf)).del()
+
+	// It can still ask a plugin for its version.
+	text, err := os.ReadFile(newer)
+	if err == nil {
+		err = os.WriteFile(i.Bin, text, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.await(t, "left alone")
+	i.wantPlugin(t, newer)
+	if err := os.Remove(i.Bin); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "its own plugin", func() bool { return there(i.Bin) })
+	i.wantPlugin(t, plugin)
 
 	// What is killed ends the other.
 	vmtapd := children(t, pid)
@@ -286,5 +303,60 @@ func TestInstallRefused(t *testing.T) {
 		if _, err := os.Stat(dir); err == nil {
 			t.Errorf("%s was made", dir)
 		}
+	}
+}
+
+// TestInstallOrder: the configuration comes last, after vmtapd was begun, and each file comes once, whole.
+func TestInstallOrder(t *testing.T) {
+	wantsNoVRF(t)
+	for name, more := range map[string][]string{"once": {"-once"}, "with vmtapd": nil} {
+		t.Run(name, func(t *testing.T) {
+			i := newInstalled(t)
+			watch, err := fsnotify.NewWatcher()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer watch.Close()
+			for _, dir := range []string{i.bin, i.net} {
+				if err := os.Mkdir(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := watch.Add(dir); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if more == nil {
+				more = []string{"--", "-cache-dir", t.TempDir()}
+			}
+			cmd := i.installer(cni.Build(t), more...)
+			log := &syncBuffer{}
+			cmd.Stderr = log
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var seen []string
+			for file := filepath.Base(i.conf); len(seen) == 0 || seen[len(seen)-1] != "CREATE "+file; {
+				select {
+				case e := <-watch.Events:
+					if name := filepath.Base(e.Name); name == "vmtap" || name == file {
+						seen = append(seen, e.Op.String()+" "+name)
+					}
+				case <-time.After(time.Minute):
+					t.Fatalf("%q were seen; it said\n%s", seen, log)
+				}
+			}
+			expect(t, "what came", seen, []string{"CREATE vmtap", "CREATE " + filepath.Base(i.conf)})
+			if name != "once" && len(children(t, cmd.Process.Pid)) != 1 {
+				t.Error("vmtapd was not begun before")
+			}
+			if name != "once" {
+				if err := cmd.Process.Signal(unix.SIGTERM); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%v:\n%s", err, log)
+			}
+		})
 	}
 }

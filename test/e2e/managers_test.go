@@ -64,7 +64,9 @@ func TestNetworkd(t *testing.T) {
 					t.Logf("systemd-networkd:\n%s", log)
 				}
 			})
-			touched := func(name string) bool { return strings.Contains(strings.Join(n.link(t, name).addrs(), " "), "192.0.2.9/24") }
+			touched := func(name string) bool {
+				return strings.Contains(strings.Join(n.link(t, name).addrs(), " "), "192.0.2.9/24")
+			}
 			// Links are configured in the order of their names' arrival, so it has looked at all when it has said so.
 			waitFor(t, "the other link to be configured", func() bool { return touched("other0") })
 			waitFor(t, "all to be looked at", func() bool { return strings.Contains(log.String(), "Enumeration completed") })

@@ -18,16 +18,17 @@ field() {
 	[ "$have" = "$2" ] || die "$file: $1 is \"$have\", want \"$2\""
 }
 field Package vmtap
-field Version "${version#v}"
+number=${version#v}
+field Version "${number/-/\~}" # v1.0.0-rc.1 comes before v1.0.0
 field Architecture "$arch"
 
 # In it, by mode and owner; all of these and nothing else in these directories.
 listing=$(dpkg-deb -c "$file" | awk '{ $3 = $4 = $5 = ""; print }' | tr -s ' ')
 while read -r want; do
-	grep -qFx "$want" <<<"$listing" || die "$file lacks: $want"
+	grep -qFx -- "$want" <<<"$listing" || die "$file lacks: $want"
 done <<'END'
 -rwxr-xr-x root/root ./usr/lib/cni/vmtap
-lrwxrwxrwx root/root ./opt/cni/bin/vmtap -> /usr/lib/cni/vmtap
+l--------- root/root ./opt/cni/bin/vmtap -> /usr/lib/cni/vmtap
 -rwxr-xr-x root/root ./usr/sbin/vmtapd
 -rwxr-xr-x root/root ./usr/sbin/vmtapctl
 -rw-r--r-- root/root ./usr/lib/systemd/system/vmtapd.service

@@ -47,6 +47,7 @@ deb() {
 	install -D -m 644 LICENSE "$doc/copyright"
 	install -D -m 644 -t "$doc/examples" conf/*.conflist conf/*.template
 	gzip -n -9 <CHANGELOG.md >"$doc/changelog.gz"
+	find "$dir/root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 	(cd "$dir" && ARCH=$arch "$nfpm" package --config nfpm.yaml --packager deb --target "$3" >&2)
 	! command -v dpkg-deb >/dev/null || "$root/hack/deb-check.sh" "$3" "$VERSION" "$arch" >&2
 }

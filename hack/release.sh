@@ -29,8 +29,8 @@ trap 'rm -rf "$stage"' EXIT
 # pack makes an archive of the files of a directory, of which only names, modes and
 # contents count. Directories are not in it: those of the node stay as they are.
 pack() {
-	(cd "$1" && find . -type f -print0 | sort -z | tar -c --null --files-from=- --no-recursion \
-		--owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --format=gnu) | gzip -n -9 >"$2"
+	(cd "$1" && find . -type f -print0 | sort -z | tar -c --owner=0 --group=0 --numeric-owner \
+		--mtime="@$SOURCE_DATE_EPOCH" --format=gnu --no-recursion --null --files-from=-) | gzip -n -9 >"$2"
 }
 
 # programs builds for an architecture, in BIN.

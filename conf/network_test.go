@@ -18,7 +18,7 @@ func patterns(t *testing.T, file, key string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(key) + `=(.*)$`).FindAllStringSubmatch(string(text), -1)
+	m := regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(key)+`=(.*)$`).FindAllStringSubmatch(string(text), -1)
 	if len(m) != 1 {
 		t.Fatalf("%s has %s %d times", file, key, len(m))
 	}

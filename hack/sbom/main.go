@@ -2,7 +2,7 @@
 // in JSON: the Go modules and the standard library that the programs themselves name.
 // The same programs give the same text.
 //
-//	sbom NAME VERSION PROGRAM...
+//	sbom NAME VERSION PROGRAM [PROGRAM ...]
 package main
 
 import (
@@ -31,7 +31,7 @@ func main() {
 
 func run(args []string, out io.Writer) error {
 	if len(args) < 3 {
-		return errors.New("usage: sbom NAME VERSION PROGRAM...")
+		return errors.New("usage: sbom NAME VERSION PROGRAM [PROGRAM ...]")
 	}
 	bom, err := bill(args[0], args[1], args[2:])
 	if err != nil {

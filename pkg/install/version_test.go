@@ -13,8 +13,14 @@ func TestNewer(t *testing.T) {
 		}
 	}
 	for _, c := range [][2]string{
-		{"", "v1.0.0"}, {"v1.0.0", ""}, {"unknown", "v0.1.0"}, {"v1.0.0", "ad9a133-dirty"}, {"ad9a133", "0123abc"},
-		{"v1.0.0-dirty", "v1.0.0"}, {"1.0.1", "v1.0.0"}, {"v0.1.0-1-gabcdef0", "v0.1.0-1-g0123abc"},
+		{"", "v1.0.0"},
+		{"v1.0.0", ""},
+		{"unknown", "v0.1.0"},
+		{"v1.0.0", "ad9a133-dirty"},
+		{"ad9a133", "0123abc"},
+		{"v1.0.0-dirty", "v1.0.0"},
+		{"1.0.1", "v1.0.0"},
+		{"v0.1.0-1-gabcdef0", "v0.1.0-1-g0123abc"},
 	} {
 		if Newer(c[0], c[1]) {
 			t.Errorf("%q is newer than %q", c[0], c[1])

@@ -56,7 +56,7 @@ func (m *machine) nodeContainer(t *testing.T, args ...string) *runtime.Container
 	elsewhere := map[string]string{"/opt/cni/bin": m.BinDir, "/etc/cni/net.d": m.ConfDir}
 	for _, v := range pod.Volumes {
 		mount := c.VolumeMounts[slices.IndexFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name })]
-		path := ""
+		var path string
 		switch {
 		case v.HostPath == nil: // the ConfigMap
 			path = filepath.Join(m.Dir, v.Name)

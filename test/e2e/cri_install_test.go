@@ -67,8 +67,10 @@ func (m *machine) nodeContainer(t *testing.T, args ...string) *runtime.Container
 			path = elsewhere[v.HostPath.Path]
 		default:
 			path = v.HostPath.Path
-			if *v.HostPath.Type != "File" {
+			if *v.HostPath.Type != corev1.HostPathFile {
 				m.Run(t, "mkdir", "-p", path)
+			} else if _, err := os.Stat(path); err != nil {
+				continue // containerd would make a directory of it, on this machine
 			}
 		}
 		config.Mounts = append(config.Mounts, &runtime.Mount{HostPath: path, ContainerPath: mount.MountPath, Readonly: mount.ReadOnly})

@@ -69,6 +69,23 @@ func (i *installed) wantPlugin(t *testing.T, plugin string) {
 	}
 }
 
+// writing reports whether there is more than the plugin: a file that is not whole yet.
+func (i *installed) writing(t *testing.T) bool {
+	t.Helper()
+	entries, err := os.ReadDir(i.bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries) > 1
+}
+
+// hasEnded reports whether a process has ended, which was not waited for yet.
+func hasEnded(cmd *netns.Cmd) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, cmd.Process.Pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err != nil || info.Signo != 0
+}
+
 func sha(t *testing.T, path string) string {
 	t.Helper()
 	out, err := exec.Command("sha256sum", path).Output()
@@ -146,15 +163,21 @@ func TestInstallKilled(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
+		if round%4 < 2 {
+			// At any moment, from its first on.
+			time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
+		} else {
+			// While it writes, however slow this machine is.
+			for end := time.Now().Add(10 * time.Second); !i.writing(t) && !hasEnded(cmd) && time.Now().Before(end); {
+				time.Sleep(100 * time.Microsecond)
+			}
+		}
 		_ = cmd.Process.Kill() // it may have ended
 		_ = cmd.Wait()         // its state says how it ended
 		if !cmd.ProcessState.Exited() {
 			killed++
 		}
-		if entries, err := os.ReadDir(i.bin); err != nil {
-			t.Error(err)
-		} else if len(entries) > 1 {
+		if i.writing(t) {
 			left++
 		}
 		if have := sha(t, i.Bin); have != sha(t, older) && have != sha(t, newer) {
@@ -162,8 +185,8 @@ func TestInstallKilled(t *testing.T) {
 		}
 	}
 	t.Logf("killed in %d rounds, in %d of them while it wrote", killed, left)
-	if killed < 5 {
-		t.Errorf("it was killed in %d rounds only", killed)
+	if killed < 5 || left == 0 {
+		t.Errorf("it was killed in %d rounds, in %d while it wrote", killed, left)
 	}
 	i.put(t, newer)
 	if entries, err := os.ReadDir(i.bin); err != nil || len(entries) != 1 {

@@ -75,6 +75,19 @@ func (f *File) Put() (err error) {
 	return dir.Sync()
 }
 
+// Tidy removes what killed processes left of the file, and leaves the file as it is.
+func (f *File) Tidy() (err error) {
+	dir, err := lockDir(filepath.Dir(f.Path))
+	if err != nil {
+		return fmt.Errorf("tidy up beside %s: %w", f.Path, err)
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	if err := f.removeLeft(dir); err != nil {
+		return fmt.Errorf("tidy up beside %s: %w", f.Path, err)
+	}
+	return nil
+}
+
 // removeLeft removes what others left who were killed while they wrote the file:
 // who holds the directory's lock is the only one to write.
 func (f *File) removeLeft(dir *os.File) error {

@@ -93,8 +93,11 @@ func (i *Installer) PutPlugin() error {
 // version of that.
 func (i *Installer) putPlugin() (newer string, err error) {
 	inPlace, err := i.plugin.InPlace()
-	if err != nil || inPlace {
+	if err != nil {
 		return "", err
+	}
+	if inPlace {
+		return "", i.plugin.Tidy()
 	}
 	there := VersionOf(i.plugin.Path)
 	if Newer(there, i.version) && !i.downgrade {
@@ -113,8 +116,11 @@ func (i *Installer) PutConf() error {
 		return nil
 	}
 	inPlace, err := i.conf.InPlace()
-	if err != nil || inPlace {
+	if err != nil {
 		return err
+	}
+	if inPlace {
+		return i.conf.Tidy()
 	}
 	if err := i.conf.Put(); err != nil {
 		return err

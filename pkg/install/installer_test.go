@@ -282,3 +282,16 @@ func TestNotFirst(t *testing.T) {
 		t.Error("nothing was said")
 	}
 }
+
+// TestTidy: what a killed installer left goes where all is in place already, too.
+func TestTidy(t *testing.T) {
+	w := begin(t, none)
+	w.putAll(t)
+	write(t, filepath.Join(w.bin, ".vmtap.vmtap-install-1"), "half", 0o600)
+	write(t, filepath.Join(w.net, ".20-vmtap.conflist.vmtap-install-1"), "half", 0o600)
+	write(t, filepath.Join(w.bin, ".other.vmtap-install-1"), "other", 0o600)
+	w.putAll(t)
+	if have := names(t, w.bin) + " " + names(t, w.net); have != ".other.vmtap-install-1 vmtap 20-vmtap.conflist" {
+		t.Errorf("the directories have %s", have)
+	}
+}

@@ -1,9 +1,10 @@
-# An image with nothing but the plugin, /opt/cni/bin/vmtap.
+# vmtap's image for nodes of a cluster: an empty base with four static programs. Its
+# entry point puts the plugin in place on the node and runs vmtapd; docs/install.md
+# says how it is run.
 #
 #   docker build --build-arg VERSION=$(git describe --tags --always) -t vmtap .
 #
-# To put it on a node: docker create, then docker cp; or COPY --from in the image
-# that installs a cluster's plugins.
+# Dockerfile.prebuilt makes the same of what "make build" has made.
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 ARG TARGETOS=linux
 ARG TARGETARCH
@@ -14,8 +15,8 @@ RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" \
-    -o /out/vmtap ./plugins/vmtap
+    -o /out/ ./plugins/vmtap ./cmd/vmtapd ./cmd/vmtapctl ./cmd/vmtap-install
 
 FROM scratch
-COPY --from=build /out/vmtap /opt/cni/bin/vmtap
-ENTRYPOINT ["/opt/cni/bin/vmtap"]
+COPY --from=build /out/vmtap /out/vmtapd /out/vmtapctl /out/vmtap-install /bin/
+ENTRYPOINT ["/bin/vmtap-install"]

@@ -8,6 +8,10 @@ CONTAINERD ?= debian
 DESTDIR  ?=
 PREFIX   ?= /usr/local
 CNI_BIN  ?= /opt/cni/bin
+NM_CONF  ?= $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/NetworkManager/conf.d
+BIN      ?= bin
+DIST     ?= dist
+IMAGE    ?= vmtap:$(VERSION)
 
 export CGO_ENABLED = 0
 export FUZZTIME
@@ -19,21 +23,40 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build the plugin, bin/vmtap, bin/vmtapd that answers guests, and bin/vmtapctl that shows them
-	go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./plugins/vmtap ./cmd/vmtapd ./cmd/vmtapctl
+build: ## build the plugin, bin/vmtap, and beside it vmtapd, vmtapctl and vmtap-install
+	go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/ ./plugins/vmtap ./cmd/vmtapd ./cmd/vmtapctl ./cmd/vmtap-install
 
 .PHONY: man
 man: ## write vmtapctl's manual pages and shells' completions to bin/share
-	SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || date +%s)" go run ./hack/man bin
+	SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}" GOOS= GOARCH= go run ./hack/man $(BIN)
 
 .PHONY: install
 install: build man ## copy the plugin to CNI_BIN, /opt/cni/bin by default, and the rest under PREFIX, /usr/local by default
-	install -D -m 755 bin/vmtap $(DESTDIR)$(CNI_BIN)/vmtap
+	@$(MAKE) --no-print-directory install-built
+
+.PHONY: install-built
+install-built: # what was built in BIN already
+	install -D -m 755 $(BIN)/vmtap $(DESTDIR)$(CNI_BIN)/vmtap
 	install -d $(DESTDIR)$(PREFIX)/sbin
-	install -m 755 bin/vmtapd bin/vmtapctl $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BIN)/vmtapd $(BIN)/vmtapctl $(DESTDIR)$(PREFIX)/sbin/
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local/sbin/|$(PREFIX)/sbin/|' conf/vmtapd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/vmtapd.service
-	cd bin && find share -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/{} \;
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/network conf/network/10-vmtap.link conf/network/10-vmtap.network
+	install -D -m 644 conf/network/networkd-vmtap.conf $(DESTDIR)$(PREFIX)/lib/systemd/networkd.conf.d/vmtap.conf
+	install -D -m 644 conf/network/NetworkManager-vmtap.conf $(DESTDIR)$(NM_CONF)/vmtap.conf
+	cd $(BIN) && find share -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/{} \;
+
+.PHONY: image
+image: build ## make the image for a cluster's nodes, bin/image.tar, without network; IMAGE is its name
+	hack/node-image.sh $(IMAGE) $(BIN)/image.tar
+
+.PHONY: deb
+deb: ## make a Debian package of this machine's architecture in DIST, dist by default
+	VERSION=$(VERSION) hack/release.sh deb $(DIST)
+
+.PHONY: release
+release: ## make what is published of VERSION in DIST, and make it again elsewhere to see that it is the same; takes minutes
+	VERSION=$(VERSION) hack/release.sh all $(DIST)
 
 .PHONY: lint
 lint: ## look for faults in Go code and scripts
@@ -101,4 +124,4 @@ docs: ## rewrite docs/configuration.md and docs/vmtap.schema.json from hack/conf
 
 .PHONY: clean
 clean: ## remove what was built; the cache stays
-	rm -rf bin
+	rm -rf bin dist

@@ -40,6 +40,10 @@ kubelet)
 	version=$(sed -n 's/^require k8s.io\/kubernetes //p' "$module/go.mod")
 	flags+=" -X k8s.io/component-base/version.gitVersion=$version" # what it says it is
 	;;
+nfpm)
+	package=github.com/goreleaser/nfpm/v2/cmd/nfpm
+	version=v2.48.0
+	;;
 bridge | loopback | ptp | tap)
 	dir=$cache/cni
 	package=github.com/containernetworking/plugins/plugins/main/$1
@@ -56,7 +60,7 @@ bandwidth | firewall | portmap | tuning)
 	version=v1.9.1
 	;;
 *)
-	die "usage: hack/gotool.sh golangci-lint|govulncheck|cnitool|crictl|kubelet|bandwidth|bridge|dhcp|firewall|host-local|loopback|multus|portmap|ptp|static|tap|tuning"
+	die "usage: hack/gotool.sh golangci-lint|govulncheck|cnitool|crictl|kubelet|bandwidth|bridge|dhcp|firewall|host-local|loopback|multus|nfpm|portmap|ptp|static|tap|tuning"
 	;;
 esac
 

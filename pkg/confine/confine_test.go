@@ -56,8 +56,9 @@ func parts() map[string]func() (any, error) {
 			_, err := Process(oneCapability())
 			return time.Since(begin).Nanoseconds(), err
 		},
-		"status": func() (any, error) { return statusOfThreads() },
-		"gains":  gains,
+		"status":  func() (any, error) { return statusOfThreads() },
+		"gains":   gains,
+		"changes": changes,
 	}
 }
 

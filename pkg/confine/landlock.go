@@ -26,8 +26,7 @@ const (
 	List    Access = unix.LANDLOCK_ACCESS_FS_READ_DIR
 	Control Access = unix.LANDLOCK_ACCESS_FS_IOCTL_DEV // ioctl(2) on devices
 	Execute Access = unix.LANDLOCK_ACCESS_FS_EXECUTE
-	Make    Access = unix.LANDLOCK_ACCESS_FS_MAKE_REG    // files in a directory
-	Remove  Access = unix.LANDLOCK_ACCESS_FS_REMOVE_FILE // from a directory
+	Change  Access = unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE // of a directory: files come, go and are renamed
 )
 
 // What each ABI version of Landlock added (Documentation/userspace-api/landlock.rst).

@@ -75,7 +75,7 @@ func inDAN(access confine.Access, dirs ...string) (files []confine.File) {
 }
 
 // editDAN is what changing sandboxes' files takes, and looking for them.
-const editDAN = confine.Read | confine.Write | confine.List | confine.Make | confine.Remove
+const editDAN = confine.Read | confine.Write | confine.List | confine.Change
 
 func readDANText(path string) ([]byte, error) {
 	// Neither a link to another place nor a pipe that nobody writes to.

@@ -1,0 +1,95 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+)
+
+// fromBridge is a network of the bridge plugin, with addresses from host-local.
+func fromBridge(t *testing.T) string {
+	t.Helper()
+	return fmt.Sprintf(`{"cniVersion": "1.0.0", "name": "cluster", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true,
+		"ipam": {"type": "host-local", "dataDir": %q, "ranges": [[{"subnet": "10.244.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}`, t.TempDir())
+}
+
+// vmtapList is a list with one vmtap network.
+func vmtapList(network, block string) string {
+	return fmt.Sprintf(`{"cniVersion": "1.0.0", "name": %q, "plugins": [{"type": "vmtap", %s}]}`, network, block)
+}
+
+// TestMultusNetworks: a pod whose eth0 is the bridge plugin's, with two networks
+// of vmtap's that its annotation names. Each works, both are one VM's.
+func TestMultusNetworks(t *testing.T) {
+	c := newCluster(t, fromBridge(t))
+	c.define("default/blue", vmtapList("blue", createConf))
+	c.define("default/red", vmtapList("red", `"local": true`))
+	p := c.newClusterPod(t, "p", "default/web", `[{"name": "blue"}, {"name": "red"}]`)
+	p.addAll(t)
+	expect(t, "eth0's kind", p.link(t, "eth0").Info.Kind, "veth")
+	blue, red := p.attached(t, "blue", "net1"), p.attached(t, "red", "net2")
+	vm := vmOf(blue)
+	expect(t, "host links", []string{blue.hostLink(), red.hostLink()}, []string{vm + "-if0", vm + "-if1"})
+	for name, a := range map[string]*attachment{"net1": blue, "net2": red} {
+		expect(t, name+"'s alias", c.link(t, a.hostLink()).Alias, a.hostLink()+"-default/web")
+		if err := a.boot(p.pod).Ping(a.guestConfig().Gateway4, answered); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	c.ping(t, "10.244.0.2") // the pod itself
+	var names []string
+	for _, s := range c.status(t, "default/web") {
+		names = append(names, s.Interface)
+	}
+	// Of an interface with a tap two entries are told, see KubeVirt's page.
+	expect(t, "status", names, []string{"eth0", "net1", "net1", "net2", "net2"})
+	p.delAll(t)
+	expect(t, "left", c.hostLinks(t), []string{})
+}
+
+// TestMultusChoices: what a pod chooses in its annotation comes as args.cni, MAC
+// and runtimeConfig, and holds as far as the network allows it.
+func TestMultusChoices(t *testing.T) {
+	const allowed = `"allow": {"vmid": "1-255", "group": ["web"], "lladdr": true}`
+	own := `"ips": ["100.64.7.3/31", "fd00::6440:703:0:2"]`
+	for _, test := range []struct {
+		name, block, element string
+		refused              string
+		words                []string // of the error; or host link, guest4 and lladdr
+	}{
+		{"vmid and group", allowed, `"cni-args": {"vmtap": {"vmid": 7, "group": ["web"]}}`, "", []string{"vm7-if0", "100.64.7.3", ""}},
+		{"not allowed", `"local": true`, `"cni-args": {"vmtap": {"vmid": 7}}`, "not allowed", []string{"args.cni.vmtap.vmid", "allow.vmid"}},
+		{"unknown", allowed, `"cni-args": {"vmtap": {"vmdi": 7}}`, "unknown", []string{"vmdi"}},
+		{"somebody else's", allowed, `"cni-args": {"other": [1]}`, "", []string{"", "", ""}},
+		{"mac, by the capability", `"local": true, "capabilities": {"mac": true}`, `"mac": "02:00:00:00:00:07"`, "", []string{"", "", "02:00:00:00:00:07"}},
+		{"mac, by allow", allowed, `"mac": "02:00:00:00:00:07"`, "", []string{"", "", "02:00:00:00:00:07"}},
+		{"mac, by neither", `"local": true`, `"mac": "02:00:00:00:00:07"`, "not allowed", []string{"MAC", "allow.lladdr"}},
+		{"ips, its own", allowed + `, "capabilities": {"ips": true}`, `"cni-args": {"vmtap": {"vmid": 7}}, ` + own, "", []string{"vm7-if0", "100.64.7.3", ""}},
+		{"ips, another's", allowed + `, "capabilities": {"ips": true}`, `"cni-args": {"vmtap": {"vmid": 8}}, ` + own, "100.64.7.3", []string{"100.64.8.3"}},
+		{"ips, nobody's", `"local": true, "capabilities": {"ips": true}`, `"ips": ["192.0.2.7"]`, "192.0.2.7", nil},
+		{"ips, no capability", `"local": true`, `"ips": ["192.0.2.7"]`, "", []string{"", "", ""}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCluster(t, fromBridge(t))
+			c.define("default/blue", vmtapList("blue", test.block))
+			p := c.newClusterPod(t, "p", "default/web", `[{"name": "blue", `+test.element+`}]`)
+			if test.refused != "" {
+				_, fault := c.multus.Add(t, p.call())
+				wantFault(t, fault, fault.Code, append(test.words, test.refused)...)
+				p.delAll(t)
+				return
+			}
+			p.addAll(t)
+			a := p.attached(t, "blue", "net1")
+			g := a.guestConfig()
+			for i, got := range []string{a.hostLink(), g.Addr4.Addr().String(), g.LLAddr.String()} {
+				if want := test.words[i]; want != "" {
+					expect(t, test.name, got, want)
+				}
+			}
+			if err := a.boot(p.pod).Ping(g.Gateway4, answered); err != nil {
+				t.Error(err)
+			}
+			p.delAll(t)
+		})
+	}
+}

@@ -1,18 +1,13 @@
 package e2e
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/sys/unix"
 )
 
@@ -68,37 +63,6 @@ type kubevirtResource struct {
 				}
 			}
 		}
-	}
-}
-
-// nad is a NetworkAttachmentDefinition.
-type nad struct {
-	APIVersion string `yaml:"apiVersion"`
-	Kind       string
-	Metadata   struct{ Name string }
-	Spec       struct{ Config string }
-}
-
-// readYAML reads the documents of one of conf/kubevirt's files, in which every key must be known.
-func readYAML[T any](t *testing.T, file string) []T {
-	t.Helper()
-	text, err := os.ReadFile(source + "/conf/kubevirt/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	var all []T
-	for {
-		var v T
-		err := d.Decode(&v)
-		if errors.Is(err, io.EOF) {
-			return all
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		all = append(all, v)
 	}
 }
 
@@ -226,17 +190,14 @@ func (c *cluster) networkName(t *testing.T, n vmiNetwork) string {
 func newKubeVirtCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := newCluster(t, fromBridge(t))
-	for _, n := range readYAML[nad](t, "networks.yaml") {
-		expect(t, "kind", n.APIVersion+" "+n.Kind, "k8s.cni.cncf.io/v1 NetworkAttachmentDefinition")
-		c.define("default/"+n.Metadata.Name, n.Spec.Config)
-	}
+	c.defineAll(t, "kubevirt/networks.yaml")
 	return c
 }
 
 // exampleVMI is the example.
 func exampleVMI(t *testing.T) vmi {
 	t.Helper()
-	all := readYAML[vmi](t, "vmi.yaml")
+	all := readYAML[vmi](t, "kubevirt/vmi.yaml")
 	if len(all) != 1 || all[0].APIVersion != "kubevirt.io/v1" || all[0].Kind != "VirtualMachineInstance" {
 		t.Fatalf("%+v", all)
 	}

@@ -18,7 +18,7 @@ func TestKubeVirtExample(t *testing.T) {
 		t.Run(network, func(t *testing.T) {
 			c := newKubeVirtCluster(t)
 			v := exampleVMI(t).on(network)
-			binding, ok := readYAML[kubevirtResource](t, "kubevirt.yaml")[0].Spec.Configuration.Network.Binding[v.Spec.Domain.Devices.Interfaces[0].Binding.Name]
+			binding, ok := readYAML[kubevirtResource](t, "kubevirt/kubevirt.yaml")[0].Spec.Configuration.Network.Binding[v.Spec.Domain.Devices.Interfaces[0].Binding.Name]
 			if !ok || binding.Attachment != "tap" || binding.Migration.Method != "link-refresh" {
 				t.Errorf("binding: %+v", binding)
 			}

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/vmtap/vmtap/test/cni"
 )
@@ -133,6 +137,46 @@ func (c *cluster) putStatus(w http.ResponseWriter, r *http.Request) {
 		annotations[statusAnnotation] = rest[n : n+int(length)] //nolint:gosec // of a body that was read
 	}
 	object(w, r, ok, "v1", "Pod", annotations, map[string]any{})
+}
+
+// nad is a NetworkAttachmentDefinition, as people write it.
+type nad struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Metadata   struct{ Name string }
+	Spec       struct{ Config string }
+}
+
+// readYAML reads the documents of a file in conf, in which every key must be known.
+func readYAML[T any](t *testing.T, file string) []T {
+	t.Helper()
+	text, err := os.ReadFile(source + "/conf/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	var all []T
+	for {
+		var v T
+		err := d.Decode(&v)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all = append(all, v)
+	}
+}
+
+// defineAll makes the NetworkAttachmentDefinitions of a file in conf.
+func (c *cluster) defineAll(t *testing.T, file string) {
+	t.Helper()
+	for _, n := range readYAML[nad](t, file) {
+		expect(t, "kind", n.APIVersion+" "+n.Kind, "k8s.cni.cncf.io/v1 NetworkAttachmentDefinition")
+		c.define("default/"+n.Metadata.Name, n.Spec.Config)
+	}
 }
 
 // define makes a NetworkAttachmentDefinition.

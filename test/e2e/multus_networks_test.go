@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -17,30 +18,45 @@ func vmtapList(network, block string) string {
 	return fmt.Sprintf(`{"cniVersion": "1.0.0", "name": %q, "plugins": [{"type": "vmtap", %s}]}`, network, block)
 }
 
-// TestMultusNetworks: a pod whose eth0 is the bridge plugin's, with two networks
-// of vmtap's that its annotation names. Each works, both are one VM's.
+// podManifest is what Multus reads of a pod.
+type podManifest struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Metadata   struct {
+		Name        string
+		Annotations map[string]string
+	}
+}
+
+// TestMultusNetworks: the example's pod, whose eth0 is the bridge plugin's, with two networks of vmtap's. Each works as it
+// was chosen, and both are one VM's.
 func TestMultusNetworks(t *testing.T) {
 	c := newCluster(t, fromBridge(t))
-	c.define("default/blue", vmtapList("blue", createConf))
-	c.define("default/red", vmtapList("red", `"local": true`))
-	p := c.newClusterPod(t, "p", "default/web", `[{"name": "blue"}, {"name": "red"}]`)
+	c.defineAll(t, "multus/networks.yaml")
+	manifest := readYAML[podManifest](t, "multus/pod.yaml")[0]
+	p := c.newClusterPod(t, "p", "default/"+manifest.Metadata.Name, manifest.Metadata.Annotations[networksAnnotation])
 	p.addAll(t)
 	expect(t, "eth0's kind", p.link(t, "eth0").Info.Kind, "veth")
 	blue, red := p.attached(t, "blue", "net1"), p.attached(t, "red", "net2")
-	vm := vmOf(blue)
-	expect(t, "host links", []string{blue.hostLink(), red.hostLink()}, []string{vm + "-if0", vm + "-if1"})
-	for name, a := range map[string]*attachment{"net1": blue, "net2": red} {
-		expect(t, name+"'s alias", c.link(t, a.hostLink()).Alias, a.hostLink()+"-default/web")
-		if err := a.boot(p.pod).Ping(a.guestConfig().Gateway4, answered); err != nil {
-			t.Errorf("%s: %v", name, err)
+	for i, a := range []*attachment{blue, red} {
+		expect(t, "host link", a.hostLink(), fmt.Sprintf("vm5-if%d", i))
+		expect(t, "its alias", c.link(t, a.hostLink()).Alias, a.hostLink()+"-default/web")
+		expect(t, "its switch", c.link(t, a.hostLink()).Master, fmt.Sprintf("bridge%d", i))
+		g := a.boot(p.pod)
+		for _, dst := range gateways(a.guestConfig()) {
+			if err := g.Ping(dst, answered); err != nil {
+				t.Errorf("%s: %v", a.call.IfName, err)
+			}
 		}
 	}
+	expect(t, "group", slices.Contains(c.link(t, blue.hostLink()).AltNames, "vm5-if0.web"), true)
+	expect(t, "red's lladdr", red.guestConfig().LLAddr.String(), "02:00:00:00:00:05")
+	expect(t, "red's address", red.guestConfig().Addr4.String(), "100.64.5.5/31")
 	c.ping(t, "10.244.0.2") // the pod itself
 	var names []string
-	for _, s := range c.status(t, "default/web") {
+	for _, s := range c.status(t, p.name) {
 		names = append(names, s.Interface)
 	}
-	// Of an interface with a tap two entries are told, see KubeVirt's page.
 	expect(t, "status", names, []string{"eth0", "net1", "net1", "net2", "net2"})
 	p.delAll(t)
 	expect(t, "left", c.hostLinks(t), []string{})
@@ -66,6 +82,7 @@ func TestMultusChoices(t *testing.T) {
 		{"ips, its own", allowed + `, "capabilities": {"ips": true}`, `"cni-args": {"vmtap": {"vmid": 7}}, ` + own, "", []string{"vm7-if0", "100.64.7.3", ""}},
 		{"ips, another's", allowed + `, "capabilities": {"ips": true}`, `"cni-args": {"vmtap": {"vmid": 8}}, ` + own, "100.64.7.3", []string{"100.64.8.3"}},
 		{"ips, nobody's", `"local": true, "capabilities": {"ips": true}`, `"ips": ["192.0.2.7"]`, "192.0.2.7", nil},
+		{"default-route, which the pod's kernel would have to take", `"local": true`, `"default-route": ["192.0.2.1"]`, "default gateway", nil},
 		{"ips, no capability", `"local": true`, `"ips": ["192.0.2.7"]`, "", []string{"", "", ""}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -52,7 +52,8 @@ func TestDefinitions(t *testing.T) {
 			if len(all) != 1 {
 				t.Fatalf("%s: %d blocks of vmtap in %s", file, len(all), n.Metadata.Name)
 			}
-			golden.Compare(t, filepath.Dir(file)+"-"+n.Metadata.Name, state(t, all[0]).String())
+			s := state(t, all[0])
+			golden.Compare(t, filepath.Dir(file)+"-"+n.Metadata.Name, s.String())
 		}
 	}
 	if found != 4 {

@@ -35,6 +35,7 @@ for release in debian 2; do
 done
 "$root/hack/pause-image.sh" >/dev/null
 "$root/hack/vm-image.sh" >/dev/null
+"$root/hack/prometheus.sh" >/dev/null
 make --no-print-directory build
 
 tmp=$(mktemp -d)

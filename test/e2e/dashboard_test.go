@@ -55,7 +55,7 @@ func (n *node) prometheus(t *testing.T) *prometheus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := regexp.MustCompile("(?s)`-metrics "+regexp.QuoteMeta(scraped)+"`.*?```yaml\n(scrape_configs:\n.*?)```").FindSubmatch(page)
+	shown := regexp.MustCompile("(?s)`-metrics " + regexp.QuoteMeta(scraped) + "`.*?```yaml\n(scrape_configs:\n.*?)```").FindSubmatch(page)
 	if shown == nil {
 		t.Fatal("docs/vmtapd.md does not show how it is scraped")
 	}

@@ -101,7 +101,7 @@ func TestQEMUOffloads(t *testing.T) {
 	const last = 2_000_000
 	n := newNode(t)
 	p := n.newPod(t, "p")
-	a := p.add(t, "eth0", conf(createConf+`, "tap": {"multiQueue": true}`))
+	a := p.add(t, "eth0", exampleBlock(t, "22-queues.conflist"))
 	c := a.guestConfig()
 	typed, keys := io.Pipe()
 	lines := startMachine(t, p, []string{"VMTAP_MACHINE=microvm", "VMTAP_QUEUES=2"}, typed, c.LLAddr.String(), a.told(t, p)...)
@@ -121,7 +121,7 @@ func TestQEMUOffloads(t *testing.T) {
 	sum := fmt.Sprintf("%x", sha256.Sum256(data))
 	for _, side := range []struct{ host, guest netip.Addr }{{c.Gateway4, c.Addr4.Addr()}, {c.Gateway6, c.Addr6.Addr()}} {
 		rx, tx := p.traffic(t, "eth0")
-		l := n.listen(t, side.host)
+		l := n.listenOn(t, side.host)
 		arrived := make(chan string, 1)
 		go func() { arrived <- hashed(l) }()
 		host, port, _ := net.SplitHostPort(l.Addr().String())
@@ -130,7 +130,7 @@ func TestQEMUOffloads(t *testing.T) {
 		sent, _ := p.traffic(t, "eth0")
 		wantLarge(t, "from the guest to "+host, rx, sent)
 
-		command := "nc -l -p 5000 | sha256sum"
+		command := "nc -l -p 5000 </dev/null | sha256sum"
 		if _, err := fmt.Fprintln(keys, command); err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestQEMUOffloads(t *testing.T) {
 	expect(t, "frames that the guard refused", a.dropped(), 0)
 }
 
-func (n *node) listen(t *testing.T, address netip.Addr) (l net.Listener) {
+func (n *node) listenOn(t *testing.T, address netip.Addr) (l net.Listener) {
 	t.Helper()
 	var err error
 	n.Do(func() { l, err = net.Listen("tcp", netip.AddrPortFrom(address, 0).String()) })

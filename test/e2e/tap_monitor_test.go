@@ -45,12 +45,14 @@ func byName(name string) (int, *unix.Ifreq, error) {
 	return socket, req, err
 }
 
-// devices opens /dev/net/tun so many times, as root, since its mode is the machine's.
-func devices(t *testing.T, n int) []int {
+// devices opens /dev/net/tun so many times, in the namespace, as root, since its mode is the machine's.
+func devices(t *testing.T, ns *netns.NS, n int) []int {
 	t.Helper()
 	var all []int
 	for range n {
-		fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		fd := -1
+		var err error
+		ns.Do(func() { fd, err = unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,11 +105,11 @@ func TestTapOpenedAsByCloudHypervisor(t *testing.T) {
 			n := newNode(t)
 			p := n.newPod(t, "p")
 			p.add(t, "eth0", exampleBlock(t, file))
-			fds := devices(t, pairs)
+			fds := devices(t, p.NS, pairs)
 			if err := asUser(p.NS, 107, func() error { return likeCloudHypervisor("eth0", fds) }); err != nil {
 				t.Error(err)
 			}
-			fds = devices(t, 3-pairs)
+			fds = devices(t, p.NS, 3-pairs)
 			if err := asUser(p.NS, 107, func() error { return likeCloudHypervisor("eth0", fds) }); !errors.Is(err, unix.EINVAL) {
 				t.Errorf("with %d pairs: %v, want EINVAL", 3-pairs, err)
 			}

@@ -12,6 +12,7 @@ import (
 const (
 	kubevirtPage = "kubevirt.md"
 	multusPage   = "multus.md"
+	qemuPage     = "qemu.md"
 )
 
 // TestManifestsShown: the pages show the files as they are, in conf's order of use.
@@ -44,9 +45,9 @@ func TestManifestsShown(t *testing.T) {
 // TestTestsNamed: the tests that these pages name are there.
 func TestTestsNamed(t *testing.T) {
 	all := tests(t)
-	for _, page := range []string{kubevirtPage, multusPage} {
+	for _, page := range []string{kubevirtPage, multusPage, qemuPage} {
 		named := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(read(t, page), -1)
-		if len(named) < 4 {
+		if len(named) < 3 {
 			t.Errorf("%s names %d tests", page, len(named))
 		}
 		for _, n := range named {
@@ -85,5 +86,12 @@ func TestMultusRefusals(t *testing.T) {
 	}
 	if _, err := parseMembers(`"local": true, "args": {"cni": {"other": [1]}}`, pod); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestQEMUPage: the page shows the example as it is.
+func TestQEMUPage(t *testing.T) {
+	if page := read(t, qemuPage); !strings.Contains(page, "```json\n"+read(t, "../conf/22-queues.conflist")+"```") {
+		t.Error("the page shows another 22-queues.conflist")
 	}
 }

@@ -50,13 +50,17 @@ func newCluster(t *testing.T, eth0 string) *cluster {
 	dirs := []string{filepath.Dir(n.Bin), cni.Reference(t, source, "multus"), cni.Reference(t, source, "bridge"), cni.Reference(t, source, "host-local")}
 	multus := &cni.Plugin{Bin: filepath.Join(dirs[1], "multus"), Node: n.NS, Path: strings.Join(dirs, ":")}
 	c.multus = multus.Wrap("sh", "-c", `exec "$0" 2>/dev/null`) // it logs events
+	files := filepath.Join(c.dir, "net.d")
+	if err := os.Mkdir(files, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	kubeconfig := filepath.Join(c.dir, "kubeconfig")
 	write(t, kubeconfig, fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "c",
 		"contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
 		"users": [{"name": "u", "user": {}}],
 		"clusters": [{"name": "c", "cluster": {"server": "http://%s"}}]}`, c.serve(t)))
 	c.conf = fmt.Sprintf(`{"cniVersion": "1.0.0", "name": "multus-cni-network", "type": "multus", "cniDir": %q, "binDir": %q,
-		"kubeconfig": %q, "logToStderr": false, "delegates": [%s]}`, c.dir, dirs[0], kubeconfig, eth0)
+		"confDir": %q, "kubeconfig": %q, "logToStderr": false, "delegates": [%s]}`, c.dir, dirs[0], files, kubeconfig, eth0)
 	return c
 }
 

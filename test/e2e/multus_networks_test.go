@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"net/netip"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -17,6 +19,9 @@ func fromBridge(t *testing.T) string {
 func vmtapList(network, block string) string {
 	return fmt.Sprintf(`{"cniVersion": "1.0.0", "name": %q, "plugins": [{"type": "vmtap", %s}]}`, network, block)
 }
+
+// codeOfMultus is that of all of its errors.
+const codeOfMultus = 999
 
 // podManifest is what Multus reads of a pod.
 type podManifest struct {
@@ -91,7 +96,7 @@ func TestMultusChoices(t *testing.T) {
 			p := c.newClusterPod(t, "p", "default/web", `[{"name": "blue", `+test.element+`}]`)
 			if test.refused != "" {
 				_, fault := c.multus.Add(t, p.call())
-				wantFault(t, fault, fault.Code, append(test.words, test.refused)...)
+				wantFault(t, fault, codeOfMultus, append(test.words, test.refused)...)
 				p.delAll(t)
 				return
 			}
@@ -109,4 +114,22 @@ func TestMultusChoices(t *testing.T) {
 			p.delAll(t)
 		})
 	}
+}
+
+// TestMultusFile: a definition without a configuration is that of a file on the node, so that each node can have its own.
+// Multus asks no such network's CHECK that only an annotation names.
+func TestMultusFile(t *testing.T) {
+	c := newCluster(t, fromBridge(t))
+	c.define("default/vmnet", "")
+	write(t, filepath.Join(c.dir, "net.d", "vmnet.conflist"), vmtapList("vmnet", `"local": {"prefix": "10.9.0.0/16"}`))
+	p := c.newClusterPod(t, "p", "default/web", `[{"name": "vmnet"}]`)
+	p.addAll(t)
+	a := p.attached(t, "vmnet", "net1")
+	expect(t, "address of the node's prefix", netip.MustParsePrefix("10.9.0.0/16").Contains(a.guestConfig().Addr4.Addr()), true)
+	c.Run(t, "ip", "link", "set", a.hostLink(), "down")
+	prevResult := p.cached(t, "cluster", "eth0").Result
+	if fault := c.multus.Check(t, p.call().With(prevResult)); fault != nil {
+		t.Errorf("CHECK by Multus: %s", fault)
+	}
+	p.delAll(t)
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vmtap/vmtap/test/cni"
+	"github.com/vmtap/vmtap/test/guest"
 )
 
 // TestKubeVirtExample: the example's VMI, on the example's networks, by Multus
@@ -70,6 +71,29 @@ func TestKubeVirtPodNetwork(t *testing.T) {
 	expect(t, "NIC", d, domainInterface{"eth0", a.guestConfig().LLAddr.String(), 1500})
 	if err := v.openQueues(t, p, d.Target); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestKubeVirtPodNetworkMAC: a VMI's macAddress comes to nobody on the pod's own network, and the guard drops what the guest
+// sends with it. The annotation and allow.lladdr make it hold.
+func TestKubeVirtPodNetworkMAC(t *testing.T) {
+	wantsNoVRF(t)
+	const mac = "02:00:00:00:0d:0b"
+	n := newNode(t)
+	for id, told := range map[string]bool{"told": true, "untold": false} {
+		p := n.newPod(t, id)
+		call := p.launcher("virt-launcher-"+id+"-x7k2p", "")
+		if told {
+			call.Conf = strings.NewReplacer(`"local": true`, `"local": true, "allow": {"lladdr": true}`, `annotations": {}`, `annotations": {"vmtap.dev/lladdr": "`+mac+`"}`).Replace(call.Conf)
+		}
+		a := n.add(t, call)
+		c := a.guestConfig()
+		c.LLAddr = guest.ParseMAC(mac)
+		err := a.open(p, c).Ping(c.Gateway4, patience(told))
+		wantReached(t, id, told, err)
+		if dropped := a.dropped(); (dropped == 0) != told {
+			t.Errorf("%s: %d frames dropped", id, dropped)
+		}
 	}
 }
 

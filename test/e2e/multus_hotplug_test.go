@@ -28,8 +28,11 @@ func (p *clusterPod) hotplug(t *testing.T, network, ifName string) *hotplug {
 	}
 	namespace, name, _ := strings.Cut(p.name, "/")
 	return &hotplug{p, list, network, &libcni.RuntimeConf{ContainerID: p.id, NetNS: p.Path(), IfName: ifName, Args: [][2]string{
-		{"IgnoreUnknown", "true"}, {"K8S_POD_NAMESPACE", namespace}, {"K8S_POD_NAME", name},
-		{"K8S_POD_INFRA_CONTAINER_ID", p.id}, {"K8S_POD_UID", "uid-" + name},
+		{"IgnoreUnknown", "true"},
+		{"K8S_POD_NAMESPACE", namespace},
+		{"K8S_POD_NAME", name},
+		{"K8S_POD_INFRA_CONTAINER_ID", p.id},
+		{"K8S_POD_UID", "uid-" + name},
 	}}, libcni.NewCNIConfigWithCacheDir([]string{filepath.Dir(p.cluster.node.Bin)}, p.cluster.dir, nil)}
 }
 

@@ -75,13 +75,13 @@ func TestSymptoms(t *testing.T) {
 			t.Errorf("nothing makes the symptom %q", heading)
 		}
 	}
-	for heading, make := range symptoms() {
+	for heading, produce := range symptoms() {
 		t.Run(heading, func(t *testing.T) {
 			s := &symptom{newCacheNode(t), t, t.TempDir(), all[heading], map[string]string{}}
 			if len(s.blocks) == 0 {
 				t.Fatal("the page has no line of vmtapctl for it")
 			}
-			make(s)
+			produce(s)
 			if len(s.blocks) != 0 {
 				t.Errorf("not shown: %q", s.blocks)
 			}

@@ -74,7 +74,7 @@ func likeCloudHypervisor(tap string, fds []int) (err error) {
 		flags |= unix.IFF_MULTI_QUEUE
 	}
 	for _, fd := range fds {
-		defer unix.Close(fd)
+		defer func() { _ = unix.Close(fd) }()
 		req.SetUint16(flags)
 		if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
 			return fmt.Errorf("TUNSETIFF: %w", err)
@@ -119,7 +119,7 @@ func TestTapOpenedAsByCloudHypervisor(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					defer unix.Close(socket)
+					defer func() { _ = unix.Close(socket) }()
 					if what == "mtu" {
 						req.SetUint32(1500) // what it is
 					}

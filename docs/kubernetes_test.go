@@ -95,22 +95,34 @@ func TestDefinitions(t *testing.T) {
 	found := 0
 	for _, page := range pages(t) {
 		for _, b := range blocks(read(t, page)) {
-			_, config, ok := strings.Cut(b.text, "  config: |\n")
-			if b.language != "yaml" || !ok {
+			if b.language != "yaml" {
 				continue
 			}
-			found++
-			var l list
-			if err := json.Unmarshal([]byte(config), &l); err != nil {
-				t.Fatalf("%s: %v\n%s", page, err, b.text)
+			for document := range strings.SplitSeq(b.text, "\n---\n") {
+				found += testDefinition(t, page, document)
 			}
-			if !strings.Contains(b.text, "\n  name: "+l.Name+"\n") {
-				t.Errorf("%s: the network %s is in a definition of another name", page, l.Name)
-			}
-			testList(t, page, config)
 		}
 	}
-	if found == 0 {
-		t.Error("no definition was found")
+	if found < 5 {
+		t.Errorf("%d definitions were found", found)
 	}
+}
+
+// testDefinition looks at a document that is a NetworkAttachmentDefinition with a
+// configuration, and says how many it was, one or none.
+func testDefinition(t *testing.T, page, document string) int {
+	t.Helper()
+	_, config, ok := strings.Cut(document, "  config: |\n")
+	if !ok {
+		return 0
+	}
+	var l list
+	if err := json.Unmarshal([]byte(config), &l); err != nil {
+		t.Fatalf("%s: %v\n%s", page, err, document)
+	}
+	if !strings.Contains(document, "\n  name: "+l.Name+"\n") {
+		t.Errorf("%s: the network %s is in a definition of another name", page, l.Name)
+	}
+	testList(t, page, config)
+	return 1
 }

@@ -68,7 +68,7 @@ func TestPrivileges(t *testing.T) {
 			}
 		}
 	}
-	edit := confine.Read | confine.Write | confine.List | confine.Make | confine.Remove
+	edit := confine.Read | confine.Write | confine.List | confine.Change
 	if want := map[string]confine.Access{"ADD": edit, "CHECK": confine.Read, "DEL": edit}; !maps.Equal(kataFiles, want) {
 		t.Errorf("Kata's files: %v, want %v", kataFiles, want)
 	}

@@ -36,6 +36,7 @@ done
 "$root/hack/pause-image.sh" >/dev/null
 "$root/hack/vm-image.sh" >/dev/null
 "$root/hack/uml.sh" >/dev/null
+"$root/hack/prometheus.sh" >/dev/null
 make --no-print-directory build
 
 tmp=$(mktemp -d)

@@ -41,14 +41,26 @@ func vmName(p pod, chosen, kubevirt, containerID string) string {
 	return p.namespace + "/" + name
 }
 
+// Of names that Kubernetes generates. What a pod's name begins with is cut off
+// where the name would be too long.
+const (
+	generatedLength = 63
+	randomLength    = 5
+)
+
 // launched returns the VM's part of a pod name that KubeVirt made,
 // virt-launcher-<vm>-xxxxx, since the last part is another after each
-// restart. Any other pod name is returned as it is.
+// restart. Of a VM with a long name it is what the pod's name has of it, and the
+// hyphen may be cut off, too. Any other pod name is returned as it is.
 func launched(podName string) string {
 	rest, ok := strings.CutPrefix(podName, "virt-launcher-")
-	i := len(rest) - 6
-	if !ok || i < 1 || rest[i] != '-' || !only(rest[i+1:], "") {
+	i := len(rest) - randomLength
+	if !ok || i < 2 || !only(rest[i:], "") {
 		return podName
 	}
-	return rest[:i]
+	vm, hyphen := strings.CutSuffix(rest[:i], "-")
+	if !hyphen && len(podName) != generatedLength {
+		return podName
+	}
+	return vm
 }

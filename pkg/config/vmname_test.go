@@ -1,6 +1,9 @@
 package config
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestVMName(t *testing.T) {
 	const kubevirt = `"kubevirt.io/domain": "vmi"`
@@ -17,6 +20,10 @@ func TestVMName(t *testing.T) {
 		{"like KubeVirt's, empty VM", ``, pod("virt-launcher--x7k2p"), "ns/virt-launcher--x7k2p"},
 		{"like KubeVirt's, longer end", ``, pod("virt-launcher-vm-x7k2pq"), "ns/virt-launcher-vm-x7k2pq"},
 		{"like KubeVirt's, dot in the end", ``, pod("virt-launcher-vm-x7.2p"), "ns/virt-launcher-vm-x7.2p"},
+		// Kubernetes cuts what a generated name begins with at 58 characters.
+		{"KubeVirt's pod, as long as a name can be", ``, pod("virt-launcher-" + strings.Repeat("v", 43) + "-x7k2p"), "ns/" + strings.Repeat("v", 43)},
+		{"KubeVirt's pod, the hyphen cut off", ``, pod("virt-launcher-" + strings.Repeat("v", 44) + "x7k2p"), "ns/" + strings.Repeat("v", 44)},
+		{"like KubeVirt's, longer than generated", ``, pod("virt-launcher-" + strings.Repeat("v", 45) + "x7k2p"), "ns/virt-launcher-" + strings.Repeat("v", 45) + "x7k2p"},
 		{"KubeVirt's annotation before the pod", rawAnnotations(kubevirt), pod("virt-launcher-other-x7k2p"), "ns/vmi"},
 		{"KubeVirt's annotation without a pod", rawAnnotations(kubevirt), ``, "vmi"},
 		{"chosen before KubeVirt's", rawAnnotations(kubevirt), pod("p") + ";VMNAME=chosen", "ns/chosen"},

@@ -26,6 +26,11 @@ func (s *Session) Foresee(req *config.Request) (*plan.Foreseen, error) {
 	if h := o.HostLink; h != nil {
 		return nil, config.Errorf(config.CodeTaken, "add %s: it exists, its host link is %s", plan.AttachmentName(req.ContainerID, req.IfName), h.Name)
 	}
+	if err := checkContext(req.Tap.SELinuxContext); errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		f.Unknown = append(f.Unknown, "whether the plugin may choose tap.selinuxContext: this program may not")
+	} else if err != nil {
+		return nil, err
+	}
 	if req.Placement == config.PlacementChained {
 		return f, s.foreseeChained(req, o, f)
 	}

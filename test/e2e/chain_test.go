@@ -244,7 +244,9 @@ func TestChainFirewall(t *testing.T) {
 func (a *attachment) pinger(t *testing.T, p *pod) func(dst string, want bool) error {
 	t.Helper()
 	if a.isVM() {
-		g := a.boot(p)
+		c := a.guestConfig()
+		c.MultiQueue = a.severalQueues(p)
+		g := a.open(p, c)
 		return func(dst string, want bool) error { return g.Ping(netip.MustParseAddr(dst), patience(want)) }
 	}
 	return func(dst string, want bool) error {
@@ -254,6 +256,13 @@ func (a *attachment) pinger(t *testing.T, p *pod) func(dst string, want bool) er
 		}
 		return nil
 	}
+}
+
+// severalQueues reports whether the tap was made for several.
+func (a *attachment) severalQueues(p *pod) bool {
+	a.t.Helper()
+	ns, tap := a.tap(p)
+	return linkIn(a.t, ns, tap).Info.Data.MultiQueue
 }
 
 // isVM reports whether the guest is a VM, or the pod itself.

@@ -146,11 +146,12 @@ type link struct {
 	Info     struct {
 		Kind string `json:"info_kind"`
 		Data struct {
-			VnetHdr bool `json:"vnet_hdr"`
-			Persist bool `json:"persist"`
-			User    any  `json:"user"` // a name, or a number that has none
-			Group   any  `json:"group"`
-			STP     int  `json:"stp_state"`
+			VnetHdr    bool `json:"vnet_hdr"`
+			MultiQueue bool `json:"multi_queue"`
+			Persist    bool `json:"persist"`
+			User       any  `json:"user"` // a name, or a number that has none
+			Group      any  `json:"group"`
+			STP        int  `json:"stp_state"`
 		} `json:"info_data"`
 	} `json:"linkinfo"`
 	Addrs []struct {

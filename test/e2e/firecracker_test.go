@@ -165,7 +165,7 @@ func TestFirecrackerBoot(t *testing.T) {
 	}
 	sdk := staticConfFrom(t, r, "p")
 	gateway := sdk.ip.Gateway.String()
-	console := readyQEMU(t, startQEMU(t, p, sdk.mac, sdk.bootParam(), "vmtap.ping="+gateway))
+	console := readyLinux(t, startLinux(t, p, sdk.mac, sdk.bootParam(), "vmtap.ping="+gateway))
 	wantLine(t, console, "guest: eth0 was told address "+sdk.ip.Address.String())
 	wantLine(t, console, "guest: was told default route via "+gateway)
 	wantLine(t, console, "guest: was told name server 192.0.2.54")

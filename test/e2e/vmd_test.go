@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
 )
 
 // The operations of vmd's privileged process (priv.c), each with a test of its

@@ -110,10 +110,11 @@ func TestSiblingOutOfRange(t *testing.T) {
 func TestSameLLAddr(t *testing.T) {
 	for name, block := range map[string]string{"in rdomain 0": "", "in an rdomain": `"rdomain": 10`} {
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t)
+			newNode := newNode
 			if block != "" {
-				n = newVRFNode(t)
+				newNode = newVRFNode
 			}
+			n := newNode(t)
 			var all []*attachment
 			for _, id := range []string{"old", "new"} {
 				p := n.newPod(t, id)

@@ -26,7 +26,7 @@ func TestSELinuxCrash(t *testing.T) {
 	enforce(t)
 	for name, block := range contextBlocks() {
 		t.Run(name, func(t *testing.T) {
-			w := newCrashWorld(t, crashScenario{block: block})
+			w := newCrashWorld(t, crashScenario{block: block, node: newNodeHere})
 			steps, identity := w.addSteps()
 			for _, f := range cni.Faults(tapSteps(t, steps), unix.ENOMEM) {
 				w.addAt(f, identity)

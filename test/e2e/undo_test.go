@@ -37,7 +37,7 @@ func TestFirstRDomainFails(t *testing.T) {
 	}
 	steps = slices.DeleteFunc(steps[first:last+1], func(s cni.Step) bool { return !s.Changes })
 	for _, f := range cni.Faults(steps, unix.ENOMEM) {
-		n := newNode(t)
+		n := newNodeHere(t)
 		p := n.newPod(t, "p")
 		faulty, trace := n.Faulty(f)
 		call := p.call("eth0", conf(block))

@@ -12,6 +12,10 @@
 # VMTAP_GUEST=debian boots a Debian instead, with systemd; hack/guest/debian-init
 # says what it is told and prints.
 #
+# VMTAP_MACHINE is the machine that QEMU makes: q35, or microvm, which has virtio
+# devices without PCI. VMTAP_QUEUES is how many queues it opens of the tap, one or
+# more, and how many CPUs it has.
+#
 # QEMU uses KVM where that works (hack/accel.sh).
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -25,8 +29,26 @@ if [ "${1:-}" = prepare ] || [[ " $* " == *" vmtap.dhcp="* ]]; then
 	"$root/hack/deps.sh" dhcpcd
 	client=(-f "$(command -v dhcpcd)" -f /usr/lib/dhcpcd -f /etc/dhcpcd.conf)
 fi
+queues=${VMTAP_QUEUES:-1}
+machine=${VMTAP_MACHINE:-q35}
+bus=virtio_pci
+device=virtio-net-pci,romfile=
+case $machine in
+q35) ;;
+microvm)
+	bus=virtio_mmio
+	device=virtio-net-device
+	;;
+*) die "VMTAP_MACHINE is $machine: want q35 or microvm" ;;
+esac
+several=
+if [ "$queues" -gt 1 ]; then
+	several=,queues=$queues
+	device+=,mq=on
+	[ "$machine" = microvm ] || device+=,vectors=$((2 * queues + 2))
+fi
 # image makes the guest's initramfs, with these files of this machine in it.
-image() { "$root/hack/initramfs.sh" "$@" "$root/hack/guest/init" virtio_pci virtio_net; }
+image() { "$root/hack/initramfs.sh" "$@" "$root/hack/guest/init" "$bus" virtio_net; }
 if [ "${VMTAP_GUEST:-}" = debian ]; then
 	initramfs=$("$root/hack/initramfs.sh" "$root/hack/guest/debian-init" virtio_pci virtio_net 9p 9pnet_virtio overlay)
 	debian=$("$root/hack/guest/debian.sh")
@@ -55,10 +77,10 @@ esac
 "${enter[@]}" ip -d link show dev "$tap" | grep ' tun ' >/dev/null || die "there is no tap $tap in namespace $netns"
 accel=$("$root/hack/accel.sh")
 exec "${enter[@]}" qemu-system-x86_64 \
-	-M q35 -accel "$accel" -cpu max -smp 1 -m $memory \
+	-M "$machine" -accel "$accel" -cpu max -smp "$queues" -m $memory \
 	-nodefaults -no-user-config -display none -no-reboot -serial stdio \
 	-kernel "$kernel/vmlinux" -initrd "$initramfs" \
 	-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on mitigations=off nokaslr norandmaps $*" \
 	"${guest[@]}" \
-	-netdev "tap,id=net,ifname=$tap,script=no,downscript=no" \
-	-device "virtio-net-pci,netdev=net,mac=$mac,romfile="
+	-netdev "tap,id=net,ifname=$tap,script=no,downscript=no$several" \
+	-device "$device,netdev=net,mac=$mac"

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -45,12 +46,18 @@ func TestQEMUGuestInRDomain(t *testing.T) {
 // says, and returns the lines of its console until it is ready.
 func bootQEMU(t *testing.T, p *pod, a *attachment, args ...string) []string {
 	t.Helper()
+	return readyQEMU(t, startQEMU(t, p, a.guestConfig().LLAddr.String(), append(a.told(t, p), args...)...))
+}
+
+// told are the arguments that tell a guest what the attachment's result says.
+func (a *attachment) told(t *testing.T, p *pod) []string {
+	t.Helper()
 	c := a.guestConfig()
-	return readyQEMU(t, startQEMU(t, p, c.LLAddr.String(), append([]string{
+	return []string{
 		fmt.Sprintf("vmtap.addr=%s,%s", c.Addr4, c.Addr6),
 		fmt.Sprintf("vmtap.gw=%s,%s", c.Gateway4, c.Gateway6),
 		fmt.Sprintf("vmtap.mtu=%d", p.link(t, "eth0").MTU),
-	}, args...)...))
+	}
 }
 
 // readyQEMU waits until a guest is ready and returns what its console said.
@@ -78,7 +85,16 @@ func readyQEMU(t *testing.T, lines <-chan string) []string {
 // killed when the test ends.
 func startQEMU(t *testing.T, p *pod, mac string, args ...string) <-chan string {
 	t.Helper()
+	return startMachine(t, p, nil, nil, mac, args...)
+}
+
+// startMachine is startQEMU for a machine that run.sh's variables choose, and
+// whose console is typed on.
+func startMachine(t *testing.T, p *pod, env []string, typed io.Reader, mac string, args ...string) <-chan string {
+	t.Helper()
 	cmd := p.Command("../../hack/guest/run.sh", append([]string{"-", "eth0", mac}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdin = typed
 	out, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {

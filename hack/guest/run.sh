@@ -15,6 +15,10 @@
 # that knows "ip=dhcp" (hack/guest/kernel.sh), and VMTAP_GUEST=uml with User-mode Linux
 # instead of QEMU (hack/uml.sh).
 #
+# VMTAP_MACHINE is the machine that QEMU makes: q35, or microvm, which has virtio
+# devices without PCI. VMTAP_QUEUES is how many queues it opens of the tap, one or
+# more, and how many CPUs it has.
+#
 # QEMU uses KVM where that works (hack/accel.sh).
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -32,8 +36,26 @@ if [[ " $* " == *" ip="* ]]; then # what Debian's initramfs has for it
 	"$root/hack/deps.sh" /usr/lib/klibc/bin/ipconfig
 	client+=(-f /usr/lib/klibc/bin/ipconfig -f "$(echo /lib/klibc-*.so)")
 fi
+queues=${VMTAP_QUEUES:-1}
+machine=${VMTAP_MACHINE:-q35}
+bus=virtio_pci
+device=virtio-net-pci,romfile=
+case $machine in
+q35) ;;
+microvm)
+	bus=virtio_mmio
+	device=virtio-net-device
+	;;
+*) die "VMTAP_MACHINE is $machine: want q35 or microvm" ;;
+esac
+several=
+if [ "$queues" -gt 1 ]; then
+	several=,queues=$queues
+	device+=,mq=on
+	[ "$machine" = microvm ] || device+=,vectors=$((2 * queues + 2))
+fi
 # image makes the guest's initramfs, with these files of this machine in it.
-image() { "$root/hack/initramfs.sh" "$@" "$root/hack/guest/init" virtio_pci virtio_net; }
+image() { "$root/hack/initramfs.sh" "$@" "$root/hack/guest/init" "$bus" virtio_net; }
 if [ "${VMTAP_GUEST:-}" = debian ]; then
 	initramfs=$("$root/hack/initramfs.sh" "$root/hack/guest/debian-init" virtio_pci virtio_net 9p 9pnet_virtio overlay)
 	debian=$("$root/hack/guest/debian.sh")
@@ -77,11 +99,17 @@ if [ "${VMTAP_GUEST:-}" = uml ]; then
 		"vec0:transport=tap,ifname=$tap,mac=$mac" "$@"
 fi
 accel=$("$root/hack/accel.sh")
+if [ "$machine" = microvm ] && [ "$accel" != kvm ]; then
+	# An emulated microvm has nothing by which a kernel could measure its clocks; one
+	# in two or three then waits forever for the first tick. QEMU's TSC is this machine's.
+	khz=$(awk '/^cpu MHz/ { printf "%d", 1000 * $4; exit }' /proc/cpuinfo)
+	quick+=" tsc_early_khz=${khz:-2000000} lpj=$((2 * ${khz:-2000000}))"
+fi
 exec "${enter[@]}" qemu-system-x86_64 \
-	-M q35 -accel "$accel" -cpu "$(cpu "$accel")" -smp 1 -m $memory \
+	-M "$machine" -accel "$accel" -cpu "$(cpu "$accel")" -smp "$queues" -m $memory \
 	-nodefaults -no-user-config -display none -no-reboot -serial stdio \
 	-kernel "$kernel" -initrd "$initramfs" \
 	-append "console=ttyS0 quiet panic=-1 $quick $*" \
 	"${guest[@]}" \
-	-netdev "tap,id=net,ifname=$tap,script=no,downscript=no" \
-	-device "virtio-net-pci,netdev=net,mac=$mac,romfile="
+	-netdev "tap,id=net,ifname=$tap,script=no,downscript=no$several" \
+	-device "$device,netdev=net,mac=$mac"

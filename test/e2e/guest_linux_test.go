@@ -46,12 +46,18 @@ func TestLinuxGuestInRDomain(t *testing.T) {
 // says, and returns the lines of its console until it is ready.
 func bootLinux(t *testing.T, p *pod, a *attachment, args ...string) []string {
 	t.Helper()
+	return readyLinux(t, startLinux(t, p, a.guestConfig().LLAddr.String(), append(a.told(t, p), args...)...))
+}
+
+// told are the arguments that tell a guest what the attachment's result says.
+func (a *attachment) told(t *testing.T, p *pod) []string {
+	t.Helper()
 	c := a.guestConfig()
-	return readyLinux(t, startLinux(t, p, c.LLAddr.String(), append([]string{
+	return []string{
 		fmt.Sprintf("vmtap.addr=%s,%s", c.Addr4, c.Addr6),
 		fmt.Sprintf("vmtap.gw=%s,%s", c.Gateway4, c.Gateway6),
 		fmt.Sprintf("vmtap.mtu=%d", p.link(t, "eth0").MTU),
-	}, args...)...))
+	}
 }
 
 // readyLinux waits until a guest is ready and returns what its console said.
@@ -80,10 +86,19 @@ func readyLinux(t *testing.T, lines <-chan string) []string {
 // Linux: an emulated processor that emulates one takes a quarter of an hour.
 func startLinux(t *testing.T, p *pod, mac string, args ...string) <-chan string {
 	t.Helper()
+	return startMachine(t, p, nil, nil, mac, args...)
+}
+
+// startMachine is startLinux for a machine that run.sh's variables choose, and
+// whose console is typed on.
+func startMachine(t *testing.T, p *pod, env []string, typed io.Reader, mac string, args ...string) <-chan string {
+	t.Helper()
 	cmd := p.Command("../../hack/guest/run.sh", append([]string{"-", "eth0", mac}, args...)...)
 	if os.Getenv("VMTAP_VM") != "" {
-		cmd.Env = append(cmd.Environ(), "VMTAP_GUEST=uml")
+		env = append(env, "VMTAP_GUEST=uml")
 	}
+	cmd.Env = append(cmd.Environ(), env...)
+	cmd.Stdin = typed
 	out, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {

@@ -94,6 +94,10 @@ e2e-kubelet: ## run a VM as a kubelet's pod; builds the kubelet the first time, 
 e2e-debian: ## boot a Debian, and a kernel with ip=dhcp, that get their addresses by themselves; makes the Debian the first time, which takes minutes (needs root)
 	hack/test.sh debian
 
+.PHONY: e2e-upgrade
+e2e-upgrade: ## see that this version and FROM, an earlier one, understand each other's links; FROM is a tag or a commit, the latest tag by default (needs root)
+	FROM='$(FROM)' hack/test.sh upgrade
+
 .PHONY: demo
 demo: ## give a VM its network and ping it, away from the machine's own; CONF chooses the configuration (needs root)
 	hack/demo.sh $(CONF)

@@ -3,12 +3,14 @@
 # line "N passed, N failed, N skipped" for both together: skipped are those that
 # ran on neither.
 #
-# usage: hack/test.sh [all|host|vm|e2e|kubelet|debian|soak]    default: all
+# usage: hack/test.sh [all|host|vm|e2e|kubelet|debian|upgrade|soak]    default: all
 #
 # "e2e" is pods run by container runtimes, on both kernels: a part of "all".
 # "kubelet" is pods run by a kubelet, on this kernel. It is no part of "all": the
 # kubelet is built first, which takes minutes. Nor is "debian", a Debian guest that
-# gets its addresses by itself, and a kernel that does: they are made and fetched first. "soak" is every fault at every
+# gets its addresses by itself, and a kernel that does: they are made and fetched first.
+# "upgrade" is what the plugin of the version FROM (a tag or a commit, the latest
+# tag by default) made, with this one, and the other way round. "soak" is every fault at every
 # step on this kernel, and many in the VM, and nodes and switches that are full:
 # "all" has some of each. It takes about an hour.
 #
@@ -19,8 +21,8 @@
 
 what=${1:-all}
 case $what in
-all | host | vm | e2e | kubelet | debian | soak) ;;
-*) die "usage: hack/test.sh [all|host|vm|e2e|kubelet|debian|soak]" ;;
+all | host | vm | e2e | kubelet | debian | upgrade | soak) ;;
+*) die "usage: hack/test.sh [all|host|vm|e2e|kubelet|debian|upgrade|soak]" ;;
 esac
 need_root
 cd "$root"
@@ -85,6 +87,7 @@ case $what in
 e2e) tests=(./test/cri ./test/e2e -run '^Test(CRI|Containerd|Multus|Runtime)') ;;
 kubelet) tests=(-tags kubelet ./test/e2e -run '^TestKubelet') ;;
 debian) tests=(-tags debian ./test/e2e -run '^Test(Debian|IPDHCP)') ;;
+upgrade) tests=(-tags upgrade ./test/e2e -run '^TestUpgrade') ;;
 soak)
 	tests=(./test/e2e ./test/model -run '^Test(Crash|TwoAtOnce|FirstTwoAtOnce|ForwardAtOnce|Hostile|ConflistChanged|Scale|Model|Random|ManyAtOnce|AnswerMany)')
 	limit=4h
@@ -98,6 +101,14 @@ soak)
 esac
 [ "$what" != kubelet ] || "$root/hack/gotool.sh" kubelet >/dev/null
 [ "$what" != debian ] || { "$root/hack/guest/debian.sh" && "$root/hack/guest/kernel.sh"; } >/dev/null
+if [ "$what" = upgrade ]; then
+	from=${FROM:-$(git describe --tags --abbrev=0 HEAD^ 2>/dev/null)} || die "FROM does not say which version is the earlier one"
+	git rev-parse --verify --quiet "$from^{commit}" >/dev/null || die "FROM is $from, which git does not know"
+	mkdir "$tmp/from"
+	git archive "$from" | tar -x -C "$tmp/from"
+	(cd "$tmp/from" && go build -trimpath -o "$tmp/from/old/vmtap" ./plugins/vmtap)
+	export VMTAP_OLD_BIN=$tmp/from/old/vmtap
+fi
 # here runs tests on this kernel, with locks of their own: tests that count an
 # ADD's system calls would count it waiting for somebody else's on this machine.
 mkdir -p /run/vmtap
@@ -110,7 +121,7 @@ if [ "$what" != vm ]; then
 	runs+=("${host[@]}")
 	host+=("${here[@]}" "${tests[@]}")
 fi
-if [ "$what" != host ] && [ "$what" != kubelet ] && [ "$what" != debian ]; then
+if [ "$what" != host ] && [ "$what" != kubelet ] && [ "$what" != debian ] && [ "$what" != upgrade ]; then
 	vm=("in the VRF kernel ($(cat "$("$root/hack/kernel.sh")/version"))" "$tmp/vm")
 	runs+=("${vm[@]}")
 	if [ "$what" = e2e ]; then

@@ -8,11 +8,11 @@
 # "e2e" is pods run by container runtimes, on both kernels: a part of "all".
 # "kubelet" is pods run by a kubelet, on this kernel. It is no part of "all": the
 # kubelet is built first, which takes minutes. Nor is "debian", a Debian guest that
-# gets its addresses by itself, and a kernel that does: they are made and fetched first.
-# "upgrade" is what the plugin of the version FROM (a tag or a commit, the latest
-# tag by default) made, with this one, and the other way round. "soak" is every fault at every
-# step on this kernel, and many in the VM, and nodes and switches that are full:
-# "all" has some of each. It takes about an hour.
+# gets its addresses by itself, and a kernel that does: they are made and fetched
+# first. Nor is "upgrade", which has this plugin and that of the version FROM (a tag
+# or a commit, the latest tag by default) work on each other's links. "soak" is every
+# fault at every step on this kernel, and many in the VM, and nodes and switches that
+# are full: "all" has some of each. It takes about an hour.
 #
 # It installs what is missing and builds the plugin first. Tests find the
 # plugin in VMTAP_BIN. hack/testsum says what is counted.
@@ -26,6 +26,10 @@ all | host | vm | e2e | kubelet | debian | upgrade | soak) ;;
 esac
 need_root
 cd "$root"
+if [ "$what" = upgrade ]; then
+	from=${FROM:-$(git describe --tags --abbrev=0 HEAD^ 2>/dev/null)} || die "FROM does not say which version is the earlier one: FROM=v0.1.0"
+	git rev-parse --verify --quiet "$from^{commit}" >/dev/null || die "FROM is $from, which git does not know"
+fi
 "$root/hack/deps.sh"
 export CGO_ENABLED=0
 export VMTAP_BIN=$root/bin/vmtap
@@ -102,8 +106,6 @@ esac
 [ "$what" != kubelet ] || "$root/hack/gotool.sh" kubelet >/dev/null
 [ "$what" != debian ] || { "$root/hack/guest/debian.sh" && "$root/hack/guest/kernel.sh"; } >/dev/null
 if [ "$what" = upgrade ]; then
-	from=${FROM:-$(git describe --tags --abbrev=0 HEAD^ 2>/dev/null)} || die "FROM does not say which version is the earlier one"
-	git rev-parse --verify --quiet "$from^{commit}" >/dev/null || die "FROM is $from, which git does not know"
 	mkdir "$tmp/from"
 	git archive "$from" | tar -x -C "$tmp/from"
 	(cd "$tmp/from" && go build -trimpath -o "$tmp/from/old/vmtap" ./plugins/vmtap)
@@ -121,7 +123,9 @@ if [ "$what" != vm ]; then
 	runs+=("${host[@]}")
 	host+=("${here[@]}" "${tests[@]}")
 fi
-if [ "$what" != host ] && [ "$what" != kubelet ] && [ "$what" != debian ] && [ "$what" != upgrade ]; then
+case $what in
+host | kubelet | debian | upgrade) ;;
+*)
 	vm=("in the VRF kernel ($(cat "$("$root/hack/kernel.sh")/version"))" "$tmp/vm")
 	runs+=("${vm[@]}")
 	if [ "$what" = e2e ]; then
@@ -132,7 +136,8 @@ if [ "$what" != host ] && [ "$what" != kubelet ] && [ "$what" != debian ] && [ "
 	else
 		vm+=("$root/hack/vm/test.sh")
 	fi
-fi
+	;;
+esac
 # Side by side, since neither keeps two processors busy.
 for ((k = 1; k <= parts; k++)); do
 	part=("on this kernel, crashes, part $k of $parts" "$tmp/crashes$k")

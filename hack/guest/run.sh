@@ -48,6 +48,8 @@ microvm)
 	;;
 *) die "VMTAP_MACHINE is $machine: want q35 or microvm" ;;
 esac
+[ -z "${VMTAP_GUEST:-}" ] || [ "$machine$queues" = q351 ] ||
+	die "VMTAP_MACHINE and VMTAP_QUEUES are for the small guest: unset them, or VMTAP_GUEST"
 several=
 if [ "$queues" -gt 1 ]; then
 	several=,queues=$queues
@@ -103,7 +105,7 @@ if [ "$machine" = microvm ] && [ "$accel" != kvm ]; then
 	# An emulated microvm has nothing by which a kernel could measure its clocks; one
 	# in two or three then waits forever for the first tick. QEMU's TSC is this machine's.
 	khz=$(awk '/^cpu MHz/ { printf "%d", 1000 * $4; exit }' /proc/cpuinfo)
-	quick+=" tsc_early_khz=${khz:-2000000} lpj=$((2 * ${khz:-2000000}))"
+	quick+=" tsc_early_khz=${khz:-2000000}"
 fi
 exec "${enter[@]}" qemu-system-x86_64 \
 	-M "$machine" -accel "$accel" -cpu "$(cpu "$accel")" -smp "$queues" -m $memory \

@@ -84,8 +84,7 @@ func (m *machine) healthy(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	client := http.Client{Transport: &http.Transport{DialContext: m.NS.DialContext, DisableKeepAlives: true}}
-	answer, err := client.Do(request)
+	answer, err := webClient(m.NS).Do(request)
 	if err != nil {
 		return false
 	}

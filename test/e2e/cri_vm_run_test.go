@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -87,7 +86,7 @@ func (p *vmPod) boot(t *testing.T, change func(*runtime.ContainerConfig)) *cri.C
 // that they are its own.
 func (p *vmPod) wantAnswers(t *testing.T) {
 	t.Helper()
-	client := http.Client{Timeout: cri.Timeout, Transport: &http.Transport{DialContext: p.m.NS.DialContext, DisableKeepAlives: true}}
+	client := webClient(p.m.NS)
 	c := p.guestConfig()
 	want := fmt.Sprintf("hostname web\nlladdr %s\naddress %s\naddress %s\n", c.LLAddr, c.Addr4, c.Addr6)
 	for _, ip := range p.Pod.IPs(t) {

@@ -46,17 +46,17 @@ func TestLinuxGuestInRDomain(t *testing.T) {
 // says, and returns the lines of its console until it is ready.
 func bootLinux(t *testing.T, p *pod, a *attachment, args ...string) []string {
 	t.Helper()
-	return readyLinux(t, startLinux(t, p, a.guestConfig().LLAddr.String(), append(a.told(t, p), args...)...))
+	return readyLinux(t, startLinux(t, p, a.guestConfig().LLAddr.String(), append(a.guestArgs(p), args...)...))
 }
 
-// told are the arguments that tell a guest what the attachment's result says.
-func (a *attachment) told(t *testing.T, p *pod) []string {
-	t.Helper()
+// guestArgs tell a guest what the attachment's result says.
+func (a *attachment) guestArgs(p *pod) []string {
+	a.t.Helper()
 	c := a.guestConfig()
 	return []string{
 		fmt.Sprintf("vmtap.addr=%s,%s", c.Addr4, c.Addr6),
 		fmt.Sprintf("vmtap.gw=%s,%s", c.Gateway4, c.Gateway6),
-		fmt.Sprintf("vmtap.mtu=%d", p.link(t, "eth0").MTU),
+		fmt.Sprintf("vmtap.mtu=%d", p.link(a.t, "eth0").MTU),
 	}
 }
 

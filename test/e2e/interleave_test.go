@@ -124,7 +124,7 @@ func interleave(a, b *party, ofA, ofB int) (last *party, err error) {
 	advance := func(p *party, steps int) {
 		if !p.ended {
 			p.advance(steps)
-			last = p // if it ends here
+			last = p // of those that had not ended, so that it is right once both have
 		}
 	}
 	advance(a, ofA)

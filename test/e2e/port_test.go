@@ -145,15 +145,8 @@ func (g *onPort) floodTo(t *testing.T, frames int, other *onPort) {
 // received is how many frames a link has received.
 func (n *node) received(t *testing.T, link string) int {
 	t.Helper()
-	var all []struct {
-		Stats struct {
-			RX struct{ Packets int } `json:"rx"`
-		} `json:"stats64"`
-	}
-	if err := json.Unmarshal([]byte(n.Run(t, "ip", "-s", "-j", "link", "show", "dev", link)), &all); err != nil {
-		t.Fatal(err)
-	}
-	return all[0].Stats.RX.Packets
+	received, _ := trafficOf(t, n.NS, link)
+	return received.Packets
 }
 
 // TestPortLockedTable: whatever a guest sends, the switch's table has its own

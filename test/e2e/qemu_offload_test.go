@@ -2,11 +2,9 @@ package e2e
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -16,11 +14,11 @@ import (
 
 // Bits of virtio-net's features, as the guest's driver and QEMU agreed on them.
 const (
-	virtioCSum      = 0  // the host completes checksums
-	virtioGuestCSum = 1  // the guest takes frames whose checksum is not complete
-	virtioGuestTSO4 = 7  // and those that are larger than the mtu
-	virtioGuestTSO6 = 8  //
-	virtioHostTSO4  = 11 // the host cuts frames to the mtu
+	virtioCSum      = 0 // the host completes checksums
+	virtioGuestCSum = 1 // the guest takes frames whose checksum is not complete
+	virtioGuestTSO4 = 7 // and those that are larger than the mtu, with IPv4
+	virtioGuestTSO6 = 8
+	virtioHostTSO4  = 11 // the host cuts frames to the mtu, with IPv4
 	virtioHostTSO6  = 12 //
 	virtioMQ        = 22 // several queues
 )
@@ -35,10 +33,16 @@ type typist struct {
 // run runs a command in the guest and returns what it prints.
 func (y *typist) run(command string) []string {
 	y.t.Helper()
+	y.begin(command)
+	return y.result(command)
+}
+
+// begin types a command.
+func (y *typist) begin(command string) {
+	y.t.Helper()
 	if _, err := fmt.Fprintln(y.keys, command); err != nil {
 		y.t.Fatal(err)
 	}
-	return y.result(command)
 }
 
 // result waits for the end of the command that was typed last.
@@ -59,21 +63,6 @@ func (y *typist) result(command string) []string {
 			y.t.Fatalf("%s does not end: %q", command, said)
 		}
 	}
-}
-
-// traffic is what went through a link.
-type traffic struct{ Bytes, Packets uint64 }
-
-// traffic is what a link received and sent.
-func (p *pod) traffic(t *testing.T, link string) (received, sent traffic) {
-	t.Helper()
-	var all []struct {
-		Stats struct{ RX, TX traffic } `json:"stats64"`
-	}
-	if err := json.Unmarshal([]byte(p.Run(t, "ip", "-s", "-j", "link", "show", "dev", link)), &all); err != nil {
-		t.Fatal(err)
-	}
-	return all[0].Stats.RX, all[0].Stats.TX
 }
 
 // wantLarge demands that what went through between two looks were, on average, frames much larger than the mtu.
@@ -98,14 +87,13 @@ func counted(last int) []byte {
 // TestQEMUOffloads boots a real guest with two queues, on QEMU's microvm. Streams of TCP pass both ways and on both
 // families in frames many times the mtu, whose checksums nobody completes, and arrive as they were sent.
 func TestQEMUOffloads(t *testing.T) {
-	wantsNoVRF(t)
 	const last = 2_000_000
 	n := newNode(t)
 	p := n.newPod(t, "p")
 	a := p.add(t, "eth0", exampleBlock(t, "22-queues.conflist"))
 	c := a.guestConfig()
 	typed, keys := io.Pipe()
-	lines := startMachine(t, p, []string{"VMTAP_MACHINE=microvm", "VMTAP_QUEUES=2"}, typed, c.LLAddr.String(), a.told(t, p)...)
+	lines := startMachine(t, p, []string{"VMTAP_MACHINE=microvm", "VMTAP_QUEUES=2"}, typed, c.LLAddr.String(), a.guestArgs(p)...)
 	t.Cleanup(func() { _ = keys.Close() })
 	readyLinux(t, lines)
 	y := &typist{t, keys, lines}
@@ -122,18 +110,16 @@ func TestQEMUOffloads(t *testing.T) {
 	data := counted(last)
 	sum := fmt.Sprintf("%x", sha256.Sum256(data))
 	for _, guest := range []netip.Addr{c.Addr4.Addr(), c.Addr6.Addr()} {
-		before, _ := p.traffic(t, "eth0")
+		before, _ := trafficOf(t, p.NS, "eth0")
 		expect(t, "from the guest", n.fetch(t, netip.AddrPortFrom(guest, 80), "/counted"), sum)
-		after, beforeSent := p.traffic(t, "eth0")
+		after, beforeSent := trafficOf(t, p.NS, "eth0")
 		wantLarge(t, "from "+guest.String(), before, after)
 
 		command := "nc -l -p 5000 </dev/null | sha256sum"
-		if _, err := fmt.Fprintln(keys, command); err != nil {
-			t.Fatal(err)
-		}
+		y.begin(command)
 		n.sendTo(t, netip.AddrPortFrom(guest, 5000), data)
 		expect(t, "to the guest", strings.Fields(y.result(command)[0])[0], sum)
-		_, afterSent := p.traffic(t, "eth0")
+		_, afterSent := trafficOf(t, p.NS, "eth0")
 		wantLarge(t, "to "+guest.String(), beforeSent, afterSent)
 	}
 	expect(t, "frames that the guard refused", a.dropped(), 0)
@@ -142,8 +128,7 @@ func TestQEMUOffloads(t *testing.T) {
 // fetch is the hash of what a web server has, as the host gets it.
 func (n *node) fetch(t *testing.T, server netip.AddrPort, path string) string {
 	t.Helper()
-	client := http.Client{Transport: &http.Transport{DialContext: n.DialContext, DisableKeepAlives: true}}
-	answer, err := client.Get("http://" + server.String() + path)
+	answer, err := webClient(n.NS).Get("http://" + server.String() + path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/vmtap/vmtap/test/cni"
 )
 
 // TestUpgrade: what the plugin of an earlier version made, VMTAP_OLD_BIN, this one compares, adds to, takes away and
@@ -19,39 +21,52 @@ func TestUpgrade(t *testing.T) {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
-			t.Run("up", func(t *testing.T) { upgrade(t, s) })
+			t.Run("up, DEL", func(t *testing.T) { upgrade(t, s, false) })
+			if !s.chained && s.leased == "" { // where GC has nothing to do, nor has host-local's
+				t.Run("up, GC", func(t *testing.T) { upgrade(t, s, true) })
+			}
 			t.Run("down", func(t *testing.T) { downgrade(t, s) })
 		})
 	}
 }
 
-// newVersions is a node with a pod, and what sets the version of its plugin. What the earlier version has no key for it
-// refuses, and is skipped.
+// newVersions is a node with a pod, and what sets the version of its plugin. What the earlier version has no key for is
+// skipped.
 func newVersions(t *testing.T, s crashScenario) (w *crashWorld, version func(bin string)) {
 	t.Helper()
 	w = newCrashWorld(t, s)
-	old := *w.n.Plugin
-	old.Bin = os.Getenv("VMTAP_OLD_BIN")
-	if stdout, fault := old.Add(t, w.call); fault == nil {
-		w.del(w.call.With(stdout), "a first ADD")
-	} else if fault.Code == 2 {
-		w.close()
-		t.Skipf("the earlier version refuses: %s", fault)
-	}
-	return w, func(bin string) {
+	version = func(bin string) {
 		plugin := *w.n.Plugin
 		plugin.Bin = bin
 		w.n.Plugin = &plugin
 	}
+	this := w.n.Bin
+	version(os.Getenv("VMTAP_OLD_BIN"))
+	defer version(this)
+	// STATUS reads the configuration as ADD does, and changes nothing.
+	const unsupportedField = 2
+	switch fault := w.n.Status(t, cni.Call{Conf: w.latest()}); {
+	case fault != nil && fault.Code == unsupportedField:
+		w.close()
+		t.Skipf("the earlier version refuses: %s", fault)
+	case fault != nil:
+		t.Fatalf("the earlier version's STATUS: %s", fault)
+	}
+	return w, version
 }
 
-func upgrade(t *testing.T, s crashScenario) {
+// latest is the configuration for a call that only the latest version of the specification has.
+func (w *crashWorld) latest() string { return strings.Replace(w.call.Conf, "1.0.0", "1.1.0", 1) }
+
+func upgrade(t *testing.T, s crashScenario, collects bool) {
+	t.Helper()
 	w, version := newVersions(t, s)
 	defer w.close()
 	this := w.n.Bin
 	version(os.Getenv("VMTAP_OLD_BIN"))
 	a, _ := w.add("p")
 	runs := func() {}
+	// From the host a guest is reached by its local interface.
 	if local := s.leased == "" && !s.chained; local && a.isVM() && !strings.Contains(s.block, `"up": false`) {
 		g := a.boot(w.p)
 		defer g.Close()
@@ -69,22 +84,20 @@ func upgrade(t *testing.T, s crashScenario) {
 	if fault := w.n.Check(t, a.call); fault != nil {
 		t.Errorf("CHECK: %s", fault)
 	}
-	if s.chained {
-		w.del(a.call, "the upgrade")
-		w.wantSame("the upgrade")
-		return
+	if !s.chained {
+		call := w.call
+		call.ContainerID, call.IfName = "p", "eth1"
+		second := w.n.add(t, call)
+		vm, _, _ := strings.Cut(a.hostLink(), "-")
+		expect(t, "the second interface", second.hostLink(), vm+"-if1")
+		runs()
+		w.del(second.call, "the upgrade")
+		runs()
 	}
-	call := w.call
-	call.ContainerID, call.IfName = "p", "eth1"
-	second := w.n.add(t, call)
-	vm, _, _ := strings.Cut(a.hostLink(), "-")
-	expect(t, "the second interface", second.hostLink(), vm+"-if1")
-	runs()
-	w.del(second.call, "the upgrade")
-	runs()
-	if s.leased == "" && !s.kata { // whose configuration GC needs
-		w.n.gc(t, gcConf("vmnet", valid("first@eth0")))
+	if collects {
+		w.n.gc(t, cni.Call{Conf: extended(w.latest(), `"cni.dev/valid-attachments": `+valid("first@eth0"))})
 		w.wantSame("GC after the upgrade")
+		return
 	}
 	w.del(a.call, "the upgrade")
 	w.wantSame("the upgrade")
